@@ -1,0 +1,81 @@
+"""facevalue: never take media at face value.
+
+    import facevalue as fv
+
+    exam = fv.check("photo.jpg")
+    exam.opinion.verdict          # Verdict.NO_SIGNS, SUSPECT, FAKE, DECLARED_SYNTHETIC, ...
+    exam.opinion.by_question      # one opinion, with its likelihood ratio, per question
+    exam.save("report.html")
+
+Importing the package loads nothing heavy: each name below is fetched when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from facevalue._version import __version__
+
+if TYPE_CHECKING:
+    from facevalue.errors import (
+        DecodeError,
+        FacevalueError,
+        LimitError,
+        MissingExtraError,
+        ModelError,
+        OfflineError,
+        UnreadableError,
+        UsageError,
+    )
+    from facevalue.examine import Examination, check, check_many
+    from facevalue.exhibit import Exhibit
+    from facevalue.finding import Finding, Opinion, Question, QuestionOpinion, Region, Status, Verdict
+    from facevalue.media import Limits
+
+__all__ = [
+    "DecodeError",
+    "Examination",
+    "Exhibit",
+    "FacevalueError",
+    "Finding",
+    "LimitError",
+    "Limits",
+    "MissingExtraError",
+    "ModelError",
+    "OfflineError",
+    "Opinion",
+    "Question",
+    "QuestionOpinion",
+    "Region",
+    "Status",
+    "UnreadableError",
+    "UsageError",
+    "Verdict",
+    "__version__",
+    "check",
+    "check_many",
+]
+
+_HOMES = {
+    "facevalue.errors": (
+        "DecodeError FacevalueError LimitError MissingExtraError ModelError OfflineError UnreadableError UsageError"
+    ),
+    "facevalue.examine": "Examination check check_many",
+    "facevalue.exhibit": "Exhibit",
+    "facevalue.finding": "Finding Opinion Question QuestionOpinion Region Status Verdict",
+    "facevalue.media": "Limits",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name from the module it lives in, once (PEP 562)."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'facevalue' has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,298 @@
+"""From an exhibit to an examination: decode, find faces, let every examiner look, weigh.
+
+This is the one function behind every way in. A bad exhibit is an examination that says so, never an exception.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from facevalue._version import __version__
+from facevalue.errors import DecodeError, FacevalueError, UnreadableError, UsageError
+from facevalue.examiners.base import Examiner, Subject, load_examiners
+from facevalue.examiners.copies import COPIES, Copy
+from facevalue.exhibit import Exhibit, Source
+from facevalue.faces import Face, detect_faces, detector_available
+from facevalue.finding import DECLARES_SYNTHETIC, Finding, Opinion, Question, Status
+from facevalue.media import Limits, Media, Picture, decode, picture_quality
+from facevalue.opinion.weigh import STABILITY_FROM_LOG10_LR, needs_stability, unexamined, weigh
+
+SCHEMA = "facevalue.examination/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """Exhibit, findings, opinion, what was not examined, and the versions and weights it all rests on.
+
+    picture and faces are kept for the writers of reports; they are None when nothing decoded.
+    """
+
+    exhibit: Exhibit
+    findings: tuple[Finding, ...]
+    opinion: Opinion
+    not_examined: tuple[tuple[str, str], ...]
+    weights: Mapping[str, str]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    timings_s: Mapping[str, float] = field(default_factory=dict)
+    picture: Picture | None = field(default=None, repr=False, compare=False)
+    faces: tuple[Face, ...] = field(default=(), repr=False)
+
+    def __getitem__(self, examiner: str) -> Finding:
+        """The finding of the examiner of that name. Raises KeyError."""
+        for finding in self.findings:
+            if finding.examiner == examiner:
+                return finding
+        raise KeyError(examiner)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The examination in schema facevalue.examination/1, JSON-ready."""
+        picture = self.picture
+        return {
+            "schema": SCHEMA,
+            "tool": {"name": "facevalue", "version": __version__, "weights": dict(sorted(self.weights.items()))},
+            "exhibit": {
+                "name": self.exhibit.name,
+                "sha256": self.exhibit.sha256,
+                "bytes": self.exhibit.size,
+                "media_type": self.exhibit.media_type,
+                "kind": self.kind,
+                "width": picture.width if picture else None,
+                "height": picture.height if picture else None,
+                "duration_s": None,
+                "frames_examined": 1 if picture else 0,
+            },
+            "opinion": self.opinion.to_dict(),
+            "findings": [finding.to_dict() for finding in self.findings],
+            "not_examined": [{"examiner": name, "why": why} for name, why in self.not_examined],
+            "provenance": dict(self.provenance),
+            "timings_s": {name: round(seconds, 4) for name, seconds in self.timings_s.items()},
+        }
+
+    @property
+    def kind(self) -> str:
+        """"image", "video", "audio" or "unknown", by the sniffed media type."""
+        head = self.exhibit.media_type.partition("/")[0]
+        return head if head in {"image", "video", "audio"} else "unknown"
+
+    def to_json(self, *, indent: int | None = None) -> str:
+        """The examination as JSON text. Equal exhibits, versions and weights give equal text, timings excluded."""
+        return json.dumps(self.to_dict(), indent=indent, ensure_ascii=False, allow_nan=False)
+
+    def save(self, path: str | Path) -> Path:
+        """Write a report; the suffix chooses the writer (.json, .html). Raises UsageError for another suffix."""
+        from facevalue.reports import write_report
+
+        return write_report(self, Path(path))
+
+
+def check(
+    source: Source, *, name: str | None = None, limits: Limits = Limits(), questions: Collection[str] | None = None
+) -> Examination:
+    """Examine one exhibit: a path, bytes or a binary file object.
+
+    name replaces the exhibit's name in the result. limits bound its decoding. questions, if given, are the only
+    ones asked (declarations inside the file are always read). Never raises for a bad exhibit: the examination says
+    what was wrong with it. Raises UsageError for an unknown question.
+    """
+    asked = _asked(questions)
+    watch = _Watch()
+    try:
+        exhibit = Exhibit.open(source, name=name)
+    except UnreadableError as error:
+        return _nothing(Exhibit(name or _name_of(source), b"", "", "application/octet-stream"), str(error), (), watch)
+    watch.mark("read")
+    examiners = [e for e in installed_examiners() if e.question in asked or not e.reads_pixels]
+    try:
+        media: Media | None = decode(exhibit, limits)
+        refusal, facts = "", media.facts if media else {}
+    except DecodeError as error:
+        media, refusal, facts = None, str(error), error.facts
+    watch.mark("decode")
+    if media is None:
+        return _undecoded(exhibit, refusal, facts, examiners, watch)
+    subject = _subject(exhibit, media, watch)
+    findings = [_examine(e, subject, watch) for e in examiners]
+    copies = _copies(subject, examiners, findings, watch) if needs_stability(findings) else {}
+    quality = _quality_record(subject)
+    opinion = _with_notes(weigh(findings, copies, quality), media.picture)
+    return Examination(
+        exhibit=exhibit,
+        findings=tuple(findings),
+        opinion=opinion,
+        not_examined=_not_examined(findings, asked, examiners),
+        weights=_weights(examiners),
+        provenance=_provenance(findings, facts),
+        timings_s=watch.done(),
+        picture=media.picture,
+        faces=subject.faces or (),
+    )
+
+
+def check_many(
+    sources: Iterable[Source], *, workers: int = 1, limits: Limits = Limits(), questions: Collection[str] | None = None
+) -> Iterator[Examination]:
+    """Examine many exhibits, yielding each Examination as it is done; a bad one is an Examination too.
+
+    workers threads share one set of models; each has a decoder process of its own. At most 2 x workers exhibits
+    are in memory at a time, so sources may be endless. Raises UsageError for workers < 1 or an unknown question.
+    """
+    if workers < 1:
+        raise UsageError("workers must be at least 1")
+    _asked(questions)
+    return _stream(iter(sources), workers, limits, questions)
+
+
+def _stream(sources: Iterator[Source], workers: int, limits: Limits, questions: Collection[str] | None) -> Iterator[Examination]:
+    with ThreadPoolExecutor(workers, thread_name_prefix="facevalue") as pool:
+        running: set[Future[Examination]] = set()
+        try:
+            while True:
+                for source in islice(sources, 2 * workers - len(running)):
+                    running.add(pool.submit(check, source, limits=limits, questions=questions))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        finally:
+            for future in running:
+                future.cancel()
+
+
+@cache
+def installed_examiners() -> tuple[Examiner, ...]:
+    """The examiners of this installation, by name; loaded once."""
+    return tuple(load_examiners())
+
+
+class _Watch:
+    """Seconds since the previous mark, by name."""
+
+    def __init__(self) -> None:
+        self.start = self.last = perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def mark(self, name: str) -> None:
+        now = perf_counter()
+        self.laps[name] = self.laps.get(name, 0.0) + now - self.last
+        self.last = now
+
+    def done(self) -> dict[str, float]:
+        return {**self.laps, "total": perf_counter() - self.start}
+
+
+def _asked(questions: Collection[str] | None) -> set[Question]:
+    if questions is None:
+        return set(Question)
+    known = {str(q) for q in Question}
+    if isinstance(questions, str) or not questions or not set(map(str, questions)) <= known:
+        raise UsageError(f"questions must be some of: {', '.join(sorted(known))}")
+    return {Question(str(q)) for q in questions}
+
+
+def _name_of(source: Source) -> str:
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "bytes"
+    return Path(str(getattr(source, "name", source)).replace("\0", "")).name or "exhibit"
+
+
+def _subject(exhibit: Exhibit, media: Media, watch: _Watch) -> Subject:
+    jpeg = media.facts.get("jpeg") if isinstance(media.facts.get("jpeg"), Mapping) else None
+    quality = picture_quality(media.picture.pixels, jpeg.get("quality") if jpeg else None)
+    faces = detect_faces(media.picture.pixels) if detector_available() else None
+    watch.mark("faces")
+    return Subject(exhibit, media.picture, media.facts, quality, faces)
+
+
+def _examine(examiner: Examiner, subject: Subject, watch: _Watch) -> Finding:
+    try:
+        return examiner.examine(subject)
+    except FacevalueError as error:
+        return Finding(examiner.name, examiner.question, Status.FAILED, str(error), card=examiner.name)
+    except Exception as error:  # one examiner's defect must not cost the others' findings
+        why = f"the examiner failed ({type(error).__name__}: {error})"
+        return Finding(examiner.name, examiner.question, Status.FAILED, why, card=examiner.name)
+    finally:
+        watch.mark(examiner.name)
+
+
+def _copies(subject: Subject, examiners: Sequence[Examiner], findings: Sequence[Finding], watch: _Watch) -> dict[str, list[Finding]]:
+    """Findings on re-encoded copies, by the examiners whose evidence is strong enough to need confirming."""
+    strong = {f.examiner for f in findings if (f.log10_lr or 0.0) >= STABILITY_FROM_LOG10_LR}
+    again = [e for e in examiners if e.reads_pixels and e.name in strong]
+    laps = _Watch()
+    out = {copy.name: [_examine(e, _copied(subject, copy), laps) for e in again] for copy in COPIES}
+    watch.mark("stability")
+    return out
+
+
+def _copied(subject: Subject, copy: Copy) -> Subject:
+    assert subject.picture is not None
+    pixels = copy.make(subject.pixels)
+    scale = pixels.shape[1] / subject.pixels.shape[1]
+    faces = tuple(f.scaled(scale) for f in subject.faces) if subject.faces is not None else None
+    return replace(subject, picture=replace(subject.picture, pixels=pixels), faces=faces)
+
+
+def _quality_record(subject: Subject) -> dict[str, Any]:
+    picture = subject.picture
+    record: dict[str, Any] = subject.quality.to_dict() if subject.quality else {}
+    record["faces"] = [f.quality.to_dict() for f in subject.faces or ()]
+    record["decoded_fraction"] = round(picture.decoded_fraction, 3) if picture else 0.0
+    return record
+
+
+def _with_notes(opinion: Opinion, picture: Picture) -> Opinion:
+    return replace(opinion, reasons=(*opinion.reasons, *picture.notes))
+
+
+def _not_examined(findings: Sequence[Finding], asked: set[Question], examiners: Sequence[Examiner]) -> tuple[tuple[str, str], ...]:
+    out = [(f.examiner, f.why) for f in findings if f.status in (Status.INAPPLICABLE, Status.FAILED)]
+    answered = {e.question for e in examiners}
+    if Question.EDITED in asked and Question.EDITED not in answered:
+        out.append((str(Question.EDITED), "no examiner for splices, copy-moves or inpainting outside faces is installed"))
+    return tuple(out)
+
+
+def _weights(examiners: Sequence[Examiner]) -> dict[str, str]:
+    return {name: digest for e in examiners for name, digest in e.weights().items()}
+
+
+def _provenance(findings: Sequence[Finding], facts: Mapping[str, Any]) -> dict[str, Any]:
+    declared = [r for f in findings for r in f.regions if r.kind == "field" and r.label == DECLARES_SYNTHETIC]
+    c2pa = facts.get("c2pa")
+    return {
+        "declarations": [{"field": r.field_name, "value": r.value, **dict(r.details)} for r in declared],
+        "c2pa": dict(c2pa) if isinstance(c2pa, Mapping) else None,
+    }
+
+
+def _undecoded(exhibit: Exhibit, why: str, facts: Mapping[str, Any], examiners: Sequence[Examiner], watch: _Watch) -> Examination:
+    """Nothing decoded, but what the bytes declare can still be read."""
+    readers = [e for e in examiners if not e.reads_pixels]
+    blind = Subject(exhibit, None, facts, None, None)
+    findings = [Finding("media", Question.PROVENANCE, Status.FAILED, why)]
+    findings += [_examine(e, blind, watch) for e in readers] if facts else []
+    declared = any(r.label == DECLARES_SYNTHETIC for f in findings for r in f.regions)
+    pixel = [(e.name, why) for e in examiners if e.reads_pixels]
+    return Examination(
+        exhibit=exhibit,
+        findings=tuple(findings),
+        opinion=weigh(findings) if declared else unexamined(why, [e.question for e in examiners if e.reads_pixels]),
+        not_examined=(("media", why), *pixel),
+        weights=_weights(readers),
+        provenance=_provenance(findings, facts),
+        timings_s=watch.done(),
+    )
+
+
+def _nothing(exhibit: Exhibit, why: str, findings: tuple[Finding, ...], watch: _Watch) -> Examination:
+    return Examination(exhibit, findings, unexamined(why), (("exhibit", why),), {}, timings_s=watch.done())

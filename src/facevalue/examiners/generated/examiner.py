@@ -1,0 +1,173 @@
+"""The examiner of whole-picture synthesis. See heads.py for how its likelihood ratio comes about."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from facevalue.errors import ModelError
+from facevalue.examiners.base import Subject, sha256_file
+from facevalue.examiners.generated.embed import ClipEmbedder
+from facevalue.examiners.generated.heads import PHOTO_WHOLE, PHOTO_WINDOW, Combined, Combiner, Evidence, feature_vector
+from facevalue.examiners.generated.views import (
+    INPUT_PX,
+    portrait_view,
+    to_clip_input,
+    whole_view,
+    window_boxes,
+    window_views,
+)
+from facevalue.examiners.sessions import session
+from facevalue.faces import Face
+from facevalue.finding import Finding, Question, Region, Status
+from facevalue.models import model_path
+
+CLIP_MODEL = "clip-vit-b16-int8"
+HEADS_FILE, RESIDUAL_FILE, CALIBRATION_FILE = "heads.onnx", "residual.onnx", "calibration.json"
+MIN_SIDE_PX = 64
+WINDOWS_SMALL, WINDOWS_LARGE, LARGE_PIXELS = 4, 8, 3_000_000
+MAX_PORTRAITS = 3
+FOUND_LOG10_LR = 1.0
+
+Pixels = npt.NDArray[np.uint8]
+FOLDER = Path(__file__).parent
+
+_embedder_lock = threading.Lock()
+
+
+class GeneratedExaminer:
+    """Is the whole picture, or a face in it, the work of a generator?"""
+
+    name = "generated"
+    question = Question.GENERATED
+    reads_pixels = True
+    folder = FOLDER
+
+    def weights(self) -> Mapping[str, str]:
+        """sha256 by file name; the CLIP file is pinned by `models pull` and named by its pinned hash."""
+        own = {f"generated/{name}": sha256_file(FOLDER / name) for name in (HEADS_FILE, RESIDUAL_FILE, CALIBRATION_FILE) if (FOLDER / name).is_file()}
+        try:
+            from facevalue.models import model
+
+            model_path(CLIP_MODEL)
+            return {**own, CLIP_MODEL: model(CLIP_MODEL).file_sha256}
+        except ModelError:
+            return own
+
+    def examine(self, subject: Subject) -> Finding:
+        """One finding; its regions are the heads (kind field), the windows looked at and the faces (kind box)."""
+        if min(subject.pixels.shape[:2]) < MIN_SIDE_PX:
+            return self._inapplicable(f"the picture is smaller than {MIN_SIDE_PX} px")
+        if float(subject.pixels[::4, ::4].std()) < 2.0:
+            return self._inapplicable("the picture is nearly one flat colour: there is no texture to judge")
+        try:
+            clip = model_path(CLIP_MODEL)
+        except ModelError as error:
+            return self._inapplicable(str(error))
+        evidence, faces = collect(subject.pixels, subject.faces or (), clip)
+        combined = combiner()(evidence)
+        found = combined.log10_lr >= FOUND_LOG10_LR
+        return Finding(
+            self.name,
+            self.question,
+            Status.FOUND if found else Status.CLEAR,
+            _why(combined, evidence, found),
+            score=_sigmoid(combined.raw * 2.302585),
+            log10_lr=combined.log10_lr,
+            regions=_regions(subject.pixels, evidence, combined, faces),
+            card=self.name,
+        )
+
+    def _inapplicable(self, why: str) -> Finding:
+        return Finding(self.name, self.question, Status.INAPPLICABLE, why, card=self.name)
+
+
+def collect(pixels: Pixels, faces: Sequence[Face], clip: Path) -> tuple[Evidence, list[Face]]:
+    """The raw logits of one picture and the faces whose portraits were read. Training calibrates on this very output."""
+    embed = _embedder(clip)
+    whole = whole_view(pixels)
+    windows = window_views(pixels, _window_count(pixels))
+    portraits = [(face, view) for face in faces[:MAX_PORTRAITS] if (view := portrait_view(pixels, face)) is not None]
+    logits = [head_logits(feature_vector(embed(to_clip_input(view)))) for view in [whole, *windows, *(v for _, v in portraits)]]
+    evidence = Evidence(
+        whole=logits[0][PHOTO_WHOLE],
+        windows=[row[PHOTO_WINDOW] for row in logits[1 : 1 + len(windows)]],
+        residual=[residual_logit(window) for window in windows],
+        portraits=[{k: v for k, v in row.items() if k not in (PHOTO_WHOLE, PHOTO_WINDOW)} for row in logits[1 + len(windows) :]],
+        sharpness=view_sharpness(whole),
+    )
+    return evidence, [face for face, _ in portraits]
+
+
+def _window_count(pixels: Pixels) -> int:
+    return WINDOWS_LARGE if pixels.shape[0] * pixels.shape[1] > LARGE_PIXELS else WINDOWS_SMALL
+
+
+def view_sharpness(view: Pixels) -> float:
+    """log10 of the variance of the Laplacian of a view's luma."""
+    return float(np.log10(max(cv2.Laplacian(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var(), 1e-3)))
+
+
+@functools.cache
+def combiner() -> Combiner:
+    """The shipped calibration."""
+    return Combiner.load(FOLDER / CALIBRATION_FILE)
+
+
+def _embedder(path: Path) -> ClipEmbedder:
+    with _embedder_lock:
+        return _open_embedder(path)
+
+
+@functools.cache
+def _open_embedder(path: Path) -> ClipEmbedder:
+    return ClipEmbedder(path)
+
+
+def head_logits(vector: npt.NDArray[np.float32]) -> dict[str, float]:
+    """Every head's logit for one feature vector, float32 (13824,)."""
+    heads = session(FOLDER / HEADS_FILE)
+    names = heads.get_modelmeta().custom_metadata_map["heads"].split(",")
+    values = np.asarray(heads.run(["logits"], {"features": vector[None]})[0])[0]
+    return dict(zip(names, (float(v) for v in values), strict=True))
+
+
+def residual_logit(window: Pixels) -> float:
+    """The residual network's logit for one native window, uint8 (240, 240, 3)."""
+    cut = (window.shape[0] - INPUT_PX) // 2
+    inner = window[cut : cut + INPUT_PX, cut : cut + INPUT_PX]
+    batch = np.ascontiguousarray(inner.transpose(2, 0, 1)[None]).astype(np.float32)
+    return float(np.asarray(session(FOLDER / RESIDUAL_FILE).run(["logit"], {"windows": batch})[0])[0])
+
+
+def _sigmoid(x: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-np.clip(x, -60, 60))))
+
+
+_NAMES = {PHOTO_WHOLE: "photographs, whole picture", PHOTO_WINDOW: "photographs, native windows"}
+
+
+def _why(combined: Combined, evidence: Evidence, found: bool) -> str:
+    looked = f"the whole picture, {len(evidence.windows)} native windows and {len(evidence.portraits)} portraits"
+    if not evidence.windows:
+        looked = f"the whole picture and {len(evidence.portraits)} portraits (it is too small for native windows)"
+    if not found:
+        return f"No traces of a generator strong enough to report in {looked}; that does not prove a photograph."
+    loudest = "the picture as a whole" if not combined.faces or combined.photo >= max(combined.faces) else "a face in it"
+    return f"Compared with known photographs and known generators, {loudest} looks generated ({looked} were read)."
+
+
+def _regions(pixels: Pixels, evidence: Evidence, combined: Combined, faces: Sequence[Face]) -> tuple[Region, ...]:
+    out = [Region("field", "head: photographs of any subject", score=_sigmoid(combined.photo * 2.302585), field_name="photo", details={"log10_lr": round(combined.photo, 3), "whole_logit": round(evidence.whole, 3)})]
+    for box, logit, residual in zip(window_boxes(pixels, _window_count(pixels)), evidence.windows, evidence.residual, strict=True):
+        out.append(Region("box", "native window", score=_sigmoid(logit), box=box, details={"residual_score": round(_sigmoid(residual), 4)}))
+    for i, (face, lr, families) in enumerate(zip(faces, combined.faces, combined.families, strict=True), 1):
+        details = {"log10_lr": round(lr, 3), "families_log10_lr": {k: round(v, 3) for k, v in families.items()}, "quality": face.quality.to_dict()}
+        out.append(Region("box", f"face {i}: portrait heads", score=_sigmoid(lr * 2.302585), box=face.box, details=details))
+    return tuple(out)

@@ -1,0 +1,36 @@
+"""ONNX sessions shared by all threads of the process, opened on first use."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from pathlib import Path
+
+import onnxruntime as ort
+
+_lock = threading.Lock()
+
+
+def session(path: Path) -> ort.InferenceSession:
+    """The session of an ONNX file; opened once, safe to run from several threads."""
+    with _lock:
+        return _open(path)
+
+
+@functools.cache
+def _open(path: Path) -> ort.InferenceSession:
+    return ort.InferenceSession(path.read_bytes(), session_options(), providers=["CPUExecutionProvider"])
+
+
+def session_options() -> ort.SessionOptions:
+    """Options for every session: as many threads as the process may use, none of them spinning while idle.
+
+    FACEVALUE_THREADS overrides the number. Spinning threads of one examination would take the cores of the next.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = int(os.environ.get("FACEVALUE_THREADS", "0") or 0) or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options

@@ -1,0 +1,215 @@
+"""Calibrating the heads of `generated` on sources, people and generators that the head in question never saw."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from facevalue.examiners.generated.heads import (
+    PHOTO_WHOLE,
+    PHOTO_WINDOW,
+    QUALITY_NAMES,
+    mixture,
+    quality_features,
+)
+from facevalue.examiners.generated.views import INPUT_PX
+from facevalue.lab.data import Sample
+from facevalue.lab.features import sample_views
+from facevalue.lab.train_residual import held_out_source
+from facevalue.opinion.calibrate import LogisticCalibration
+from facevalue.opinion.metrics import auc
+
+Floats = npt.NDArray[np.float64]
+Key = tuple[str, int]
+
+
+@dataclass
+class PhotoCalibration:
+    """The joined photograph family and what it gives on each out-of-fold picture."""
+
+    full: LogisticCalibration
+    whole: LogisticCalibration
+    log10_lr: dict[Key, float]
+    summary: dict[str, Any]
+
+
+def _stem(sample: Sample) -> str:
+    return f"{sample.source}/{sample.path.name}"
+
+
+def _residual_logits(samples: Sequence[Sample], variants: Sequence[int], path: Path) -> dict[Key, float]:
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    out: dict[Key, float] = {}
+    for sample in samples:
+        for variant in variants:
+            logits = []
+            for name, view in sample_views(sample, variant, windows_only=True):
+                cut = (view.shape[0] - INPUT_PX) // 2
+                inner = view[cut : cut + INPUT_PX, cut : cut + INPUT_PX].transpose(2, 0, 1)[None].astype(np.float32)
+                logits.append(float(np.asarray(session.run(["logit"], {"windows": np.ascontiguousarray(inner)})[0])[0]))
+            if logits:
+                out[(_stem(sample), variant)] = float(np.mean(logits))
+    return out
+
+
+def _mean_by_key(samples: Sequence[Sample], variants: Any, logits: Any) -> dict[Key, float]:
+    gathered: dict[Key, list[float]] = {}
+    for sample, variant, logit in zip(samples, variants, logits, strict=True):
+        gathered.setdefault((_stem(sample), int(variant)), []).append(float(logit))
+    return {key: float(np.mean(values)) for key, values in gathered.items()}
+
+
+def calibrate_photo(whole: Any, whole_logits: Any, window: Any, window_logits: Any, residual: Path, report: Any) -> PhotoCalibration:
+    """Join whole view, windows and residual. The residual's share is fitted on its held-out sources only."""
+    from facevalue.lab.train_generated import calibrated, figures, source_weights
+
+    windows = _mean_by_key(window.samples, window.variants, window_logits)
+    native = list({id(s): s for s in window.samples if held_out_source(s.source)}.values())
+    report(f"residual logits of {len(native)} held-out windows")
+    residuals = _residual_logits(native, (0, 1), residual)
+    keys = [(_stem(s), int(v)) for s, v in zip(whole.samples, whole.variants, strict=True)]
+    labels, sources = whole.labels, whole.sources
+    full = np.array([k in windows and k in residuals for k in keys])
+    x = np.array([[float(whole_logits[i]), windows[k], residuals[k]] for i, k in enumerate(keys) if full[i]])
+    weights = source_weights(labels, sources)
+    joined = calibrated(x, labels[full], weights[full], ("whole", "windows", "residual"))
+    alone = calibrated(whole_logits, labels, weights, ("whole",))
+    # Off the residual's held-out sources its term is set to its mean there, so that every source has a number.
+    usual = float(np.mean(list(residuals.values())))
+    lrs: dict[Key, float] = {}
+    for i, key in enumerate(keys):
+        if key in windows:
+            lrs[key] = joined.predict_one(float(whole_logits[i]), windows[key], residuals.get(key, usual))
+        else:
+            lrs[key] = alone.predict_one(float(whole_logits[i]))
+    clean = np.array([v == 0 for _, v in keys])
+    values = np.array([lrs[k] for k in keys])
+    by_source = {}
+    for source in np.unique(sources):
+        mask = clean & (sources == source)
+        if len(np.unique(labels[mask])) == 2:
+            by_source[str(source)] = {"n_real": int((labels[mask] == 0).sum()), "n_fake": int((labels[mask] == 1).sum()), "auc": round(auc(values[mask], labels[mask]), 4)}
+    parts = {"whole": auc(x[:, 0], labels[full]), "windows": auc(x[:, 1], labels[full]), "residual": auc(x[:, 2], labels[full]), "joined": auc(joined.raw(x), labels[full])}
+    both = np.isin(sources, list(by_source)) & clean
+    summary = {
+        "photo_by_source": by_source,
+        "photo_mean_auc": round(float(np.mean([row["auc"] for row in by_source.values()])), 4),
+        "photo_pooled": figures(values[both], labels[both]),
+        "photo_with_wild": figures(values[clean], labels[clean]),
+        "photo_laundered": figures(values[~clean], labels[~clean]),
+        "residual_held_out_parts_auc": {k: round(float(v), 4) for k, v in parts.items()},
+    }
+    report(f"photograph family: mean AUC over sources {summary['photo_mean_auc']}, parts {summary['residual_held_out_parts_auc']}")
+    return PhotoCalibration(joined, alone, lrs, summary)
+
+
+def _half(sample: Sample) -> int:
+    return zlib.crc32(sample.path.name.encode()) % 2
+
+
+def calibrate_together(parts: dict[str, list[Sample]], cache: Path, heads: dict[str, Any], whole: Any, photo: PhotoCalibration, residual: Path, report: Any) -> Any:
+    """Fit the face families, calibrate each, and then the mixture of everything on pictures of unseen kinds."""
+    from facevalue.lab.train_generated import PORTRAIT_VARIANT, calibrated, figures, fit_head, source_weights, table
+
+    portrait = table(parts["face"], (0, 1), "portrait", cache)
+    beside = table([s for s in parts["photo"] if s.form == "whole"], (PORTRAIT_VARIANT,), "portrait", cache)
+    labels, sources = portrait.labels, portrait.sources
+    halves = np.array([_half(s) for s in portrait.samples])
+    generators = np.array([s.generator for s in portrait.samples])
+    families: dict[str, LogisticCalibration] = {}
+    family_heads: dict[str, Any] = {}
+    # Logits by a head that saw neither the file nor, for reals of other sources, anything like it.
+    unseen: dict[str, Floats] = {}
+    beside_logits: dict[str, Floats] = {}
+    real_beside = beside.labels == 0
+    for family in sorted(set(generators[labels == 1])):
+        mine = (labels == 0) | (generators == family)
+        logits = np.zeros(len(labels))
+        for half in (0, 1):
+            learn = mine & (halves != half)
+            head = fit_head(portrait.features[learn], labels[learn], source_weights(labels[learn], np.where(labels[learn] == 1, family, sources[learn])))
+            logits[halves == half] = head(portrait.features[halves == half])
+        weights = source_weights(labels[mine], sources[mine])
+        head = fit_head(portrait.features[mine], labels[mine], source_weights(labels[mine], np.where(labels[mine] == 1, family, sources[mine])))
+        beside_logits[family] = np.asarray(head(beside.features), np.float64)
+        # Reals of sources that no face head learned from stand beside the learned ones: thresholds shift by source.
+        score = np.concatenate([logits[mine], beside_logits[family][real_beside]])
+        truth = np.concatenate([labels[mine], np.zeros(int(real_beside.sum()), int)])
+        weight = np.concatenate([weights, np.full(int(real_beside.sum()), weights[labels[mine] == 0].mean() * 2)])
+        families[family] = calibrated(score, truth, weight, ("logit",))
+        family_heads[family], unseen[family] = head, logits
+        report(f"face family {family}: AUC {auc(score, truth):.4f} on the other half and unseen reals")
+    # Each face set's own photograph logits: none of the photograph heads saw any of these sources.
+    lr_photo = _photo_of_faces(portrait, cache, heads, photo, residual)
+    names = sorted(families)
+    rows: list[tuple[float, int, str, float, str]] = []
+    sharpness = _sharpness_cache(portrait.samples, portrait.variants)
+    for i, sample in enumerate(portrait.samples):
+        key = (sample.key, int(portrait.variants[i]))
+        # A fake's own family is left out: the generator that matters is the one nobody trained on.
+        others = [n for n in names if not (sample.label and n == sample.generator)]
+        face = mixture([families[n].predict_one(float(unseen[n][i])) for n in others])
+        rows.append((mixture([lr_photo[key], face]), sample.label, sample.source, sharpness[key], sample.generator))
+    faces_beside = {_stem(s): mixture([families[n].predict_one(float(beside_logits[n][i])) for n in names]) for i, s in enumerate(beside.samples)}
+    photo_sharpness = _sharpness_cache(whole.samples, whole.variants)
+    for sample, variant in zip(whole.samples, whole.variants, strict=True):
+        lr = photo.log10_lr[(_stem(sample), int(variant))]
+        stem = _stem(sample)
+        if int(variant) == 0 and stem in faces_beside:
+            lr = mixture([lr, faces_beside[stem]])
+        rows.append((lr, sample.label, sample.source, photo_sharpness[(sample.key, int(variant))], sample.generator))
+    x = np.array([quality_features(lr, sharp) for lr, _, _, sharp, _ in rows])
+    y = np.array([label for _, label, *_ in rows])
+    s = np.array([source for _, _, source, *_ in rows])
+    final = calibrated(x, y, source_weights(y, s), QUALITY_NAMES)
+    lrs = final.predict(x)
+    face_rows = np.zeros(len(y), bool)
+    face_rows[: len(portrait.samples)] = True
+    summary: dict[str, Any] = {"pooled": figures(lrs, y), "faces_unseen_family": {}, "bounds": [final.low, final.high]}
+    ffhq = np.array([source == "faces_real_ffhq256" for source in s]) & face_rows
+    for family in names:
+        mask = face_rows & np.array([row[4] == family for row in rows])
+        pick = mask | ffhq
+        summary["faces_unseen_family"][family] = {"n_real": int(ffhq.sum()), "n_fake": int(mask.sum()), **figures(lrs[pick], y[pick])}
+    real = y == 0
+    summary["real_at_10"] = round(float((lrs[real] >= 1).mean()), 4)
+    summary["real_at_10_by_source"] = {str(k): round(float((lrs[real & (s == k)] >= 1).mean()), 4) for k in np.unique(s[real])}
+    summary["fake_at_10"] = round(float((lrs[~real] >= 1).mean()), 4)
+    report(f"pooled: {summary['pooled']}; reals at LR 10 or more: {summary['real_at_10']}, fakes: {summary['fake_at_10']}")
+    return families, family_heads, final, summary
+
+
+def _photo_of_faces(portrait: Any, cache: Path, heads: dict[str, Any], photo: PhotoCalibration, residual: Path) -> dict[tuple[str, int], float]:
+    """log10 LR of the photograph family for face pictures, by sample key and variant."""
+    from facevalue.lab.train_generated import table
+
+    samples = list({s.key: s for s in portrait.samples}.values())
+    whole, window = table(samples, (0, 1), "whole", cache), table(samples, (0, 1), "window", cache)
+    windows = _mean_by_key(window.samples, window.variants, heads[PHOTO_WINDOW](window.features))
+    residuals = _residual_logits(samples, (0, 1), residual)
+    out = {}
+    for sample, variant, logit in zip(whole.samples, whole.variants, heads[PHOTO_WHOLE](whole.features), strict=True):
+        key = (_stem(sample), int(variant))
+        if key in windows and key in residuals:
+            out[(sample.key, int(variant))] = photo.full.predict_one(float(logit), windows[key], residuals[key])
+        else:
+            out[(sample.key, int(variant))] = photo.whole.predict_one(float(logit))
+    return out
+
+
+def _sharpness_cache(samples: Sequence[Sample], variants: Any) -> dict[tuple[str, int], float]:
+    from facevalue.examiners.generated.examiner import view_sharpness
+
+    out: dict[tuple[str, int], float] = {}
+    for sample, variant in zip(samples, variants, strict=True):
+        key = (sample.key, int(variant))
+        if key not in out:
+            out[key] = view_sharpness(next(iter(sample_views(sample, int(variant), whole_only=True)))[1])
+    return out

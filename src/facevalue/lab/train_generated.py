@@ -1,0 +1,228 @@
+"""`lab train generated`: features, residual network, heads, calibration, in that order; each stage is resumable.
+
+Everything is chosen and calibrated on sources that the score in question was not trained on: photograph heads by
+grouped cross-validation over sources, the residual network on its held-out sources, face families by leaving the
+family out. The shipped heads are then fitted on all sources; leave_one_out.json keeps the honest figures.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from facevalue.examiners.generated.embed import ClipEmbedder
+from facevalue.examiners.generated.heads import (
+    FEATURES,
+    PHOTO_WHOLE,
+    PHOTO_WINDOW,
+    QUALITY_NAMES,
+    Combiner,
+    Evidence,
+    feature_vector,
+    mixture,
+    quality_features,
+)
+from facevalue.examiners.generated.views import portrait_view, to_clip_input
+from facevalue.faces import detect_faces
+from facevalue.lab import data
+from facevalue.lab.data import Sample
+from facevalue.lab.features import cache_path, extract, load, read_rgb
+from facevalue.opinion.calibrate import LogisticCalibration, elub_bounds
+from facevalue.opinion.metrics import auc, cllr, cllr_min, recall_at_false_alarm
+
+Array = npt.NDArray[np.float32]
+INVERSE_RIDGE = 1e-3
+FOLDS = 6
+VARIANTS = (0, 1, 2)
+PORTRAIT_VARIANT = 100
+Report = Callable[[str], None]
+
+
+@dataclass
+class Table:
+    """Rows of one view: features (n, 13824) float16, and for each row its sample and variant."""
+
+    features: npt.NDArray[np.float16]
+    samples: list[Sample]
+    variants: npt.NDArray[np.int64]
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        return np.array([s.label for s in self.samples])
+
+    @property
+    def sources(self) -> npt.NDArray[np.str_]:
+        return np.array([s.source for s in self.samples])
+
+
+def training_samples(root: Path) -> dict[str, list[Sample]]:
+    """What the heads learn from, by part; see lab.data for the layout."""
+    faces = [s for s in data.faces(root, 800) if "celeba" not in s.source]
+    faces += [s for s in data.faces(root, 300) if "celeba" in s.source]
+    frames = [s for pair in list(data.swap_pairs(root))[:200] for s in pair if s.label == 0]
+    return {"photo": [*data.matched(root), *data.wild(root), *data.photographs(root)], "face": [*faces, *frames]}
+
+
+def extract_all(samples: Sequence[Sample], clip: Path, cache: Path, report: Report) -> None:
+    """Stage 1. About 60 ms of one core for a view; what is cached is not computed again."""
+    embed = ClipEmbedder(clip)
+    jobs = [(s, v) for v in VARIANTS for s in samples]
+    for i, (sample, variant) in enumerate(jobs):
+        extract(sample, variant, embed, cache)
+        if sample.form == "whole" and variant == 0:
+            _extract_portrait(sample, embed, cache)
+        if i % 500 == 0:
+            report(f"features {i}/{len(jobs)}")
+
+
+def _extract_portrait(sample: Sample, embed: ClipEmbedder, cache: Path) -> None:
+    path = cache_path(cache, sample, PORTRAIT_VARIANT)
+    if path.is_file():
+        return
+    pixels = read_rgb(sample.path)
+    views = [v for f in detect_faces(pixels, 1) if (v := portrait_view(pixels, f)) is not None]
+    arrays = {f"portrait.{k}": v.astype(np.float16) for view in views for k, v in embed(to_clip_input(view)).items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **arrays)  # type: ignore[arg-type]
+
+
+def table(samples: Sequence[Sample], variants: Sequence[int], view: str, cache: Path) -> Table:
+    """Cached features of one view ("whole", "window", "portrait")."""
+    rows, kept, which = [], [], []
+    for sample in samples:
+        for variant in variants:
+            path = cache_path(cache, sample, variant)
+            if not path.is_file():
+                continue
+            arrays = load(path)
+            names = [view] if view != "window" else [k.partition(".")[0] for k in arrays if k.startswith("window") and k.endswith(".embed")]
+            for name in names:
+                if f"{name}.cls" in arrays:
+                    rows.append(feature_vector({"cls": arrays[f"{name}.cls"], "patch": arrays[f"{name}.patch"]}).astype(np.float16))
+                    kept.append(sample)
+                    which.append(variant)
+    return Table(np.stack(rows) if rows else np.zeros((0, FEATURES), np.float16), kept, np.array(which, np.int64))
+
+
+def source_weights(labels: npt.NDArray[Any], sources: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """A source weighs the square root of its size, classes balanced inside it; lone reals weigh half as much."""
+    out = np.zeros(len(labels))
+    for source in np.unique(sources):
+        here = sources == source
+        both = len(np.unique(labels[here])) == 2
+        for label in (0, 1):
+            mask = here & (labels == label)
+            if mask.any():
+                out[mask] = np.sqrt(here.sum()) / mask.sum() * (1.0 if both else 0.5)
+    return out / out.mean()
+
+
+@dataclass(frozen=True)
+class Head:
+    """A linear head on the raw feature vector: logit = weight . x + bias."""
+
+    weight: Array
+    bias: float
+
+    def __call__(self, features: npt.NDArray[Any]) -> Array:
+        return np.asarray(features.astype(np.float32) @ self.weight + self.bias, np.float32)
+
+
+def fit_head(features: npt.NDArray[Any], labels: npt.NDArray[Any], weights: npt.NDArray[Any], inverse_ridge: float = INVERSE_RIDGE) -> Head:
+    """Ridge logistic regression on standardised features, folded back to raw ones."""
+    from sklearn.linear_model import LogisticRegression
+
+    x = features.astype(np.float32)
+    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-4
+    x -= mean
+    x /= scale
+    model = LogisticRegression(C=inverse_ridge, max_iter=150, tol=1e-3).fit(x, labels, sample_weight=weights)
+    weight = (model.coef_[0] / scale).astype(np.float32)
+    return Head(weight, float(model.intercept_[0] - weight @ mean))
+
+
+def fold_of(source: str) -> int:
+    """The cross-validation fold of a source, by name."""
+    return zlib.crc32(f"fold:{source}".encode()) % FOLDS
+
+
+def out_of_fold(rows: Table, report: Report, name: str) -> tuple[Array, Head]:
+    """Logits of each row by a head that saw no row of its source, and the head fitted on all rows."""
+    labels, sources = rows.labels, rows.sources
+    weights = source_weights(labels, sources)
+    folds = np.array([fold_of(s) for s in sources])
+    logits = np.zeros(len(labels), np.float32)
+    for fold in range(FOLDS):
+        away = folds != fold
+        if (~away).any():
+            logits[~away] = fit_head(rows.features[away], labels[away], weights[away])(rows.features[~away])
+            report(f"{name}: fold {fold + 1}/{FOLDS}")
+    return logits, fit_head(rows.features, labels, weights)
+
+
+def write_heads(heads: dict[str, Head], path: Path) -> None:
+    """All heads as one ONNX matrix product: `features` (N, 13824) -> `logits` (N, heads); names in the metadata."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    weight = np.stack([h.weight for h in heads.values()]).T.astype(np.float32)
+    bias = np.array([h.bias for h in heads.values()], np.float32)
+    graph = helper.make_graph(
+        [helper.make_node("Gemm", ["features", "weight", "bias"], ["logits"])],
+        "heads",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["n", weight.shape[0]])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", weight.shape[1]])],
+        [numpy_helper.from_array(np.ascontiguousarray(weight), "weight"), numpy_helper.from_array(bias, "bias")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, {"heads": ",".join(heads)})
+    onnx.save(model, str(path))
+
+
+def calibrated(features: npt.ArrayLike, labels: npt.ArrayLike, weights: npt.ArrayLike, names: Sequence[str]) -> LogisticCalibration:
+    """A logistic calibration bounded by what its own set supports."""
+    fit = LogisticCalibration.fit(features, labels, names=names, weights=weights, ridge=1.0)
+    return fit.bounded(*elub_bounds(fit.raw(features), labels))
+
+
+def figures(log10_lrs: npt.ArrayLike, labels: npt.ArrayLike) -> dict[str, float]:
+    """The figures that leave_one_out.json keeps."""
+    out = {"auc": auc(log10_lrs, labels), "cllr": cllr(log10_lrs, labels), "cllr_min": cllr_min(log10_lrs, labels)}
+    out |= {"recall_at_1": recall_at_false_alarm(log10_lrs, labels, 0.01), "recall_at_5": recall_at_false_alarm(log10_lrs, labels, 0.05)}
+    return {name: round(float(value), 4) for name, value in out.items()}
+
+
+def train_heads(root: Path, cache: Path, residual: Path, out: Path, report: Report = print) -> Path:
+    """Stages 3 and 4: fit and calibrate the heads; writes heads.onnx, calibration.json and leave_one_out.json into out/."""
+    from facevalue.lab.calibrate_generated import calibrate_photo, calibrate_together
+
+    parts = training_samples(root)
+    out.mkdir(parents=True, exist_ok=True)
+    whole = table([s for s in parts["photo"] if s.form != "native"], VARIANTS, "whole", cache)
+    whole_logits, whole_head = out_of_fold(whole, report, PHOTO_WHOLE)
+    window = table([s for s in parts["photo"] if s.form != "whole"], VARIANTS, "window", cache)
+    window_logits, window_head = out_of_fold(window, report, PHOTO_WINDOW)
+    heads = {PHOTO_WHOLE: whole_head, PHOTO_WINDOW: window_head}
+    photo = calibrate_photo(whole, whole_logits, window, window_logits, residual, report)
+    families, family_heads, final, summary = calibrate_together(parts, cache, heads, whole, photo, residual, report)
+    write_heads({**heads, **family_heads}, out / "heads.onnx")
+    combiner = Combiner(photo.full, photo.whole, families, final)
+    calibration = {
+        "photo_full": combiner.photo_full.to_dict(),
+        "photo_whole": combiner.photo_whole.to_dict(),
+        "families": {name: c.to_dict() for name, c in combiner.families.items()},
+        "final": combiner.final.to_dict(),
+    }
+    (out / "calibration.json").write_text(json.dumps(calibration, indent=1) + "\n", encoding="utf-8")
+    (out / "leave_one_out.json").write_text(json.dumps({**photo.summary, **summary}, indent=1) + "\n", encoding="utf-8")
+    return out
+
+
+__all__ = ["Evidence", "Head", "Table", "extract_all", "mixture", "quality_features", "table", "train_heads", "training_samples", "write_heads", "QUALITY_NAMES"]

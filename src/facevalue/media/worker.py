@@ -1,0 +1,231 @@
+"""The decoding process: `python -m facevalue.media.worker`, frames in on stdin, frames out on stdout.
+
+It lowers its own limits before it looks at a file: address space, processor time, no core dumps, no file writing. It
+imports nothing that reaches a network. See decode_wire for the frames and decode_pool for the other end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from facevalue.media.decode_colour import Upright, to_upright_rgb
+from facevalue.media.decode_open import Opened, TooLarge, Undecodable, open_picture, prepare
+from facevalue.media.decode_wire import EXIT_NO_MEMORY, MAX_HEADER_BYTES, memory_sentence, pack, read_frame
+
+resource: Any
+try:
+    import resource
+except ImportError:  # no such limits on this platform; the parent's deadline still holds
+    resource = None
+
+CPU_MARGIN_SECONDS = 5
+# After a picture was refused, reading its facts and answering may still take this much memory.
+ANSWER_BYTES = 256 << 20
+
+_code_bytes = 0  # mapped by the interpreter and its libraries before any exhibit arrived
+
+
+def main() -> None:
+    """Serve requests until stdin ends."""
+    global _code_bytes
+    requests, answers = _take_over_stdio()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    warnings.simplefilter("ignore")
+    _send(answers, {"kind": "hello", "rss": _resident_bytes()})
+    _load_facts_reader()
+    _code_bytes = _mapped_bytes()
+    _limit_for_good()
+    try:
+        while _serve_one(requests, answers):
+            pass
+    except MemoryError:
+        os._exit(EXIT_NO_MEMORY)
+    except (BrokenPipeError, KeyboardInterrupt):
+        os._exit(0)
+
+
+def _take_over_stdio() -> tuple[BinaryIO, BinaryIO]:
+    """Private copies of the pipes; what a C library prints on stdout then goes nowhere instead of into a frame."""
+    requests = os.fdopen(os.dup(0), "rb", buffering=1 << 16)
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    return requests, answers
+
+
+def _serve_one(requests: BinaryIO, answers: BinaryIO) -> bool:
+    """Read one request and answer it; False at the end of the stream."""
+    # The limit for the next request is not known before its header is read, so the payload is read under the last one.
+    frame = read_frame(requests)
+    if frame is None:
+        return False
+    header, data = frame
+    media_type = str(header["media_type"])
+    _import_for(media_type)
+    _limit_for_request(header, len(data))
+    if header["op"] == "facts":
+        _send(answers, _facts_frame(data, media_type, None, None))
+    else:
+        _decode(answers, data, media_type, header)
+    del frame, data
+    _unlimit()
+    gc.collect()
+    return True
+
+
+def _decode(answers: BinaryIO, data: bytes, media_type: str, header: dict[str, Any]) -> None:
+    Image.MAX_IMAGE_PIXELS = header["pixels"]
+    try:
+        opened = open_picture(data, media_type, header["pixels"], header["memory_bytes"])
+        upright = to_upright_rgb(opened)
+    except MemoryError:
+        refusal = {"message": memory_sentence(header["memory_bytes"]), "limit": True, "retire": True}
+    except TooLarge as error:
+        refusal = {"message": str(error), "limit": True}
+    except Undecodable as error:
+        refusal = {"message": str(error), "limit": False}
+        if error.out_of_memory:
+            refusal = {"message": memory_sentence(header["memory_bytes"]), "limit": True, "retire": True}
+    else:
+        _send_picture(answers, opened, upright)
+        _send(answers, _facts_frame(data, media_type, opened, upright.pixels))
+        return
+    # Out here the exception is gone and with it the buffers of the failed attempt, which its traceback kept alive.
+    gc.collect()
+    _limit_memory(ANSWER_BYTES)
+    _send(answers, {**_facts_frame(data, media_type, None, None), "kind": "error", **refusal})
+
+
+def _send_picture(answers: BinaryIO, opened: Opened, upright: Upright) -> None:
+    height, width = upright.pixels.shape[:2]
+    _send(
+        answers,
+        {"kind": "picture", "width": width, "height": height, **opened.facts(), **upright.facts(opened)},
+        memoryview(upright.pixels.data).cast("B"),
+    )
+
+
+def _send(answers: BinaryIO, header: dict[str, Any], payload: memoryview | None = None) -> None:
+    for part in (memoryview(pack(header, len(payload or b""))), payload or memoryview(b"")):
+        view = part
+        while view:
+            view = view[answers.write(view) :]
+
+
+# -- facts ---------------------------------------------------------------------------------------------------------
+
+_read_facts: Any = None
+_facts_error: str | None = None
+
+
+def _load_facts_reader() -> None:
+    """Import the reader of facts, after the greeting is sent so that the import costs nobody time."""
+    global _read_facts, _facts_error
+    try:
+        from facevalue.media.facts import read_facts
+
+        _read_facts = read_facts
+    except ImportError as error:
+        missing = (error.name or "").startswith("facevalue.media.facts")
+        _facts_error = None if missing else _plain(error)
+    except Exception as error:
+        _facts_error = _plain(error)
+
+
+def _facts_frame(
+    data: bytes, media_type: str, opened: Opened | None, pixels: np.ndarray[Any, np.dtype[np.uint8]] | None
+) -> dict[str, Any]:
+    facts: dict[str, Any] = {} if _facts_error is None else {"error": _facts_error}
+    if _read_facts is not None:
+        try:
+            facts = _read_facts(data, media_type, None if opened is None else opened.image, pixels)
+            if len(pack(facts)) > MAX_HEADER_BYTES // 2:
+                facts = {"error": "the file's facts are too many to carry"}
+        except Exception as error:  # whatever a hostile file provokes in there must not cost the picture
+            facts = {"error": _plain(error)}
+    return {"kind": "facts", "facts": facts, "rss": _resident_bytes()}
+
+
+def _plain(error: BaseException) -> str:
+    return f"the facts could not be read ({type(error).__name__}: {str(error)[:200]})"
+
+
+# -- limits --------------------------------------------------------------------------------------------------------
+
+
+def _limit_for_good() -> None:
+    if resource is None:
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.dont_write_bytecode = True  # the next line would leave empty .pyc files behind
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def _import_for(media_type: str) -> None:
+    """Load what the type needs before the limit: a library whose import runs out of memory stays broken for good."""
+    global _code_bytes
+    before = _mapped_bytes()
+    prepare(media_type)
+    _code_bytes += max(0, _mapped_bytes() - before)
+
+
+def _limit_for_request(header: dict[str, Any], data_bytes: int) -> None:
+    """Address space: code, the exhibit and the limit. Processor time: what is used now, plus the limit, plus 5 s.
+
+    What earlier exhibits left in the heap is not added: it would make the limit depend on them.
+    """
+    if resource is None:
+        return
+    _soft(resource.RLIMIT_AS, _code_bytes + data_bytes + int(header["memory_bytes"]))
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = used.ru_utime + used.ru_stime + float(header["seconds"]) + CPU_MARGIN_SECONDS
+    _soft(resource.RLIMIT_CPU, int(min(seconds, 1e9)) + 1)
+
+
+def _limit_memory(more_bytes: int) -> None:
+    if resource is not None:
+        _soft(resource.RLIMIT_AS, _mapped_bytes() + more_bytes)
+
+
+def _unlimit() -> None:
+    """Between requests the address space is open again, so that the next exhibit's bytes can arrive."""
+    if resource is not None:
+        _soft(resource.RLIMIT_AS, -1)
+
+
+def _soft(which: int, value: int) -> None:
+    hard = resource.getrlimit(which)[1]
+    wanted = hard if value < 0 else value if hard < 0 else min(value, hard)
+    # suppressed: a platform that knows the limit but refuses to set it (macOS, RLIMIT_AS)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(which, (wanted, hard))
+
+
+def _statm(index: int) -> int:
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[index]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _mapped_bytes() -> int:
+    return _statm(0)
+
+
+def _resident_bytes() -> int:
+    return _statm(1)
+
+
+if __name__ == "__main__":
+    main()

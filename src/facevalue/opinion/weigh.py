@@ -1,0 +1,145 @@
+"""Weighing: findings on the exhibit and on its re-encoded copies, into one opinion. Pure functions, no I/O.
+
+Examiners of one question look at the same pixels, so their errors are not independent and their likelihood ratios
+must not be multiplied. "Synthetic in one of the ways that were examined, each equally likely beforehand" is a
+mixture, whose likelihood ratio is the mean of theirs; with one examiner for a question it is that examiner's own.
+No weight is set by hand. Questions stay apart: each has its own propositions and its own opinion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from facevalue.finding import DECLARES_SYNTHETIC, Finding, Opinion, Question, QuestionOpinion, Status, Verdict
+from facevalue.opinion.bands import band
+
+# The contract's thresholds on log10 LR.
+FAKE_LOG10_LR = 3.0
+SUSPECT_LOG10_LR = 1.0
+# Re-encoded copies are examined from here on: half a band below the first threshold that accuses.
+STABILITY_FROM_LOG10_LR = 0.7
+
+EXAMINED, INCONCLUSIVE, UNEXAMINED = "examined", "inconclusive", "unexamined"
+
+NOT_PROOF = "Absence of detection is not proof that a picture is authentic."
+
+_PLAIN = {
+    Question.GENERATED: "that the picture was generated",
+    Question.FACE_SWAPPED: "that a face in it was swapped or blended",
+    Question.EDITED: "that the picture was edited",
+    Question.VOICE_SYNTHETIC: "that the voice is synthetic",
+    Question.LIPS_MISMATCHED: "that lips and speech do not belong together",
+    Question.PROVENANCE: "what the file says of itself",
+}
+
+
+def needs_stability(findings: Sequence[Finding]) -> bool:
+    """Whether any likelihood ratio is high enough that it must survive re-encoding."""
+    return any((f.log10_lr or 0.0) >= STABILITY_FROM_LOG10_LR for f in findings)
+
+
+def weigh(findings: Sequence[Finding], copies: Mapping[str, Sequence[Finding]] | None = None, quality: Mapping[str, Any] | None = None) -> Opinion:
+    """One opinion from the findings on the exhibit.
+
+    copies: findings on re-encoded copies by the copy's plain name ("JPEG quality 70"), when they were examined.
+    quality: the record that is reported with the opinion.
+    """
+    asked = [q for q in Question if any(f.question == q for f in findings)]
+    by_question = {str(q): _question(q, findings, copies or {}) for q in asked}
+    declared = [r for f in findings for r in f.regions if r.kind == "field" and r.label == DECLARES_SYNTHETIC]
+    judged = [o for o in by_question.values() if o.log10_lr is not None]
+    loudest = max(judged, key=lambda o: o.log10_lr if o.log10_lr is not None else -np.inf, default=None)
+    verdict = _verdict(bool(declared), judged, by_question.values(), findings)
+    reasons: list[str] = []
+    if declared:
+        values = "; ".join(dict.fromkeys(f"{r.field_name}: {r.value}" for r in declared))
+        reasons.append(f"The file declares that a model made or composited it ({values}).")
+    reasons += [o.why for o in sorted(judged, key=lambda o: -(o.log10_lr or 0.0))]
+    reasons += [o.why for o in by_question.values() if o.status != EXAMINED and o.why not in reasons and o.question != Question.PROVENANCE]
+    if verdict in (Verdict.NO_SIGNS, Verdict.INCONCLUSIVE):
+        reasons.append(NOT_PROOF)
+    log10_lr = loudest.log10_lr if loudest else None
+    return Opinion(verdict, log10_lr, band(log10_lr), by_question, tuple(dict.fromkeys(reasons)), dict(quality or {}))
+
+
+def unexamined(why: str, questions: Sequence[Question] = ()) -> Opinion:
+    """The opinion on an exhibit that nothing could be examined of."""
+    by_question = {str(q): QuestionOpinion(q, UNEXAMINED, None, band(None), why) for q in questions}
+    return Opinion(Verdict.UNEXAMINED, None, band(None), by_question, (why,))
+
+
+def mean_lr(log10_lrs: Sequence[float]) -> float:
+    """log10 of the mean of likelihood ratios."""
+    values = np.asarray(log10_lrs, np.float64)
+    top = float(values.max())
+    return top + float(np.log10(np.mean(10.0 ** (values - top))))
+
+
+def _question(question: Question, findings: Sequence[Finding], copies: Mapping[str, Sequence[Finding]]) -> QuestionOpinion:
+    mine = [f for f in findings if f.question == question]
+    names = tuple(f.examiner for f in mine)
+    numbers = [f.log10_lr for f in mine if f.log10_lr is not None and f.status in (Status.FOUND, Status.CLEAR)]
+    if not numbers:
+        spoke = any(f.status in (Status.FOUND, Status.CLEAR) for f in mine)
+        why = " ".join(f"{f.examiner}: {f.why}" for f in mine)
+        return QuestionOpinion(question, EXAMINED if spoke else UNEXAMINED, None, band(None), why, names)
+    original = mean_lr(numbers)
+    opinion = QuestionOpinion(question, EXAMINED, original, band(original), _numbers(question, original), names)
+    again = {name: _copy_lr(question, rows) for name, rows in copies.items()}
+    return _steadied(opinion, {name: lr for name, lr in again.items() if lr is not None})
+
+
+def _copy_lr(question: Question, findings: Sequence[Finding]) -> float | None:
+    numbers = [f.log10_lr for f in findings if f.question == question and f.log10_lr is not None]
+    return mean_lr(numbers) if numbers else None
+
+
+def _steadied(opinion: QuestionOpinion, copies: Mapping[str, float]) -> QuestionOpinion:
+    """Evidence that does not survive a re-encode is not evidence: the weakest copy rules, a lost band abstains."""
+    original = opinion.log10_lr
+    if original is None or not copies or original < STABILITY_FROM_LOG10_LR:
+        return opinion
+    name, weakest = min(copies.items(), key=lambda item: item[1])
+    if weakest >= original or band(weakest) == band(original):
+        return replace(opinion, log10_lr=min(original, weakest), band=band(min(original, weakest)))
+    lowered = replace(opinion, log10_lr=weakest, band=band(weakest))
+    change = f"log10 LR {original:+.1f} falls to {weakest:+.1f} in a copy ({name})"
+    if original >= SUSPECT_LOG10_LR > weakest:
+        return replace(lowered, status=INCONCLUSIVE, why=f"Inconclusive {_about(opinion.question)}: not stable under re-encoding, {change}.")
+    return replace(lowered, why=f"{_numbers(opinion.question, weakest)} Lowered: {change}.")
+
+
+def _about(question: Question) -> str:
+    return f"on the question '{question}'"
+
+
+def _numbers(question: Question, log10_lr: float) -> str:
+    ratio = 10.0 ** abs(log10_lr)
+    times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
+    if band(log10_lr) == "neutral":
+        return f"The evidence hardly speaks either way on the question '{question}' (log10 LR {log10_lr:+.2f})."
+    if log10_lr > 0:
+        return f"The evidence is {times} times more likely if it is true {_PLAIN[question]} than if it is not."
+    return f"The evidence is {times} times more likely if it is not true {_PLAIN[question]}."
+
+
+def _verdict(declared: bool, judged: Sequence[QuestionOpinion], every: Any, findings: Sequence[Finding]) -> Verdict:
+    if declared:
+        return Verdict.DECLARED_SYNTHETIC
+    steady = [o.log10_lr for o in judged if o.status == EXAMINED and o.log10_lr is not None]
+    if any(lr >= FAKE_LOG10_LR for lr in steady):
+        return Verdict.FAKE
+    if any(lr >= SUSPECT_LOG10_LR for lr in steady):
+        return Verdict.SUSPECT
+    if any(o.status == INCONCLUSIVE for o in every):
+        return Verdict.INCONCLUSIVE
+    if judged:
+        return Verdict.NO_SIGNS
+    pixel = [f for f in findings if f.question != Question.PROVENANCE]
+    if any(f.status in (Status.FOUND, Status.CLEAR) for f in findings) and pixel:
+        return Verdict.INCONCLUSIVE
+    return Verdict.UNEXAMINED

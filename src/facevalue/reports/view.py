@@ -1,0 +1,183 @@
+"""An examination as the plain words and numbers that a template prints; nothing here knows HTML."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from facevalue.examine import Examination
+from facevalue.examiners.base import Card
+from facevalue.finding import CONTRADICTION, DECLARES_SYNTHETIC, Finding, QuestionOpinion, Region
+from facevalue.reports import words
+from facevalue.reports.cards import Rates, rates, regimes
+from facevalue.reports.words import plain
+
+SCALE_END_LOG10 = 5.0
+MAX_VALUE_CHARS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionView:
+    """One question's card. position: of the marker on the scale, per cent from bona fide to synthetic."""
+
+    name: str
+    ask: str
+    synthetic: str
+    bona_fide: str
+    status: str
+    lr: str
+    band: str
+    sentence: str
+    why: str
+    position: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingView:
+    """One row of the findings table."""
+
+    examiner: str
+    question: str
+    status: str
+    result: str
+    score: str
+    lr: str
+    where: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """One metadata field that a finding points at; meaning: what is made of it."""
+
+    examiner: str
+    field: str
+    value: str
+    meaning: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class MethodView:
+    """Excerpts of one examiner's card; card is None when none was found, rates when nothing was measured."""
+
+    name: str
+    card: Card | None
+    rates: Rates | None
+
+
+def question_view(opinion: QuestionOpinion) -> QuestionView:
+    """The words and the place on the scale of one question's opinion."""
+    name, lr = str(opinion.question), opinion.log10_lr
+    stated = words.propositions(name)
+    examined = opinion.status == "examined"
+    return QuestionView(
+        name=name,
+        ask=stated.ask,
+        synthetic=stated.synthetic,
+        bona_fide=stated.bona_fide,
+        status=plain(opinion.status),
+        lr=words.lr_words(lr),
+        band=words.band_words(opinion.band, name) if examined or lr is not None else plain(opinion.status),
+        sentence="" if lr is None else words.lr_sentence(name, lr),
+        why=plain(opinion.why),
+        position=None if lr is None else scale_position(lr),
+    )
+
+
+def scale_position(log10_lr: float) -> float:
+    """Per cent from the left (bona fide) of a scale that ends at LR 1/100,000 and 100,000."""
+    return round(50 + 50 * max(-1.0, min(1.0, log10_lr / SCALE_END_LOG10)), 1)
+
+
+def scale_segments() -> list[tuple[str, float, str]]:
+    """The bands along the scale, left to right: name, width in per cent, side."""
+    edges = (*words.BAND_EDGES, SCALE_END_LOG10)
+    names = ("weak", "moderate", "moderately strong", "strong", "very strong")
+    half = [(n, 50 * (b - a) / SCALE_END_LOG10) for n, a, b in zip(names, edges, edges[1:], strict=False)]
+    neutral = ("neutral", 100 * words.BAND_EDGES[0] / SCALE_END_LOG10, "middle")
+    left = [(n, w, "bona-fide") for n, w in reversed(half)]
+    return [*left, neutral, *((n, w, "synthetic") for n, w in half)]
+
+
+def finding_view(finding: Finding) -> FindingView:
+    """One finding as a row of text."""
+    return FindingView(
+        examiner=plain(finding.examiner),
+        question=str(finding.question),
+        status=str(finding.status),
+        result=words.STATUSES.get(str(finding.status), str(finding.status)),
+        score="–" if finding.score is None else f"{finding.score:.2f}",
+        lr="–" if finding.log10_lr is None else words.lr_words(finding.log10_lr),
+        where=tuple(_where(region) for region in finding.regions if region.kind != "field"),
+        why=plain(finding.why),
+    )
+
+
+def _where(region: Region) -> str:
+    label = plain(region.label) + ("" if region.score is None else f", score {region.score:.2f}")
+    if region.kind == "span" and region.span is not None:
+        return f"{label}: {region.span[0]:.2f} s to {region.span[1]:.2f} s"
+    place = "the whole picture"
+    if region.box is not None:
+        x, y, w, h = region.box
+        place = f"{w:.0f} × {h:.0f} px at {x:.0f}, {y:.0f}"
+    return f"{label}: {'heat map of ' if region.kind == 'mask' else ''}{place}"
+
+
+def field_views(exam: Examination) -> list[FieldView]:
+    """Every metadata field that a finding points at: declarations first, then contradictions, then the rest."""
+    order = {DECLARES_SYNTHETIC: 0, CONTRADICTION: 1}
+    pairs = [(f, r) for f in exam.findings for r in f.regions if r.kind == "field"]
+    return [_field(f, r) for f, r in sorted(pairs, key=lambda p: order.get(p[1].label, 2))]
+
+
+def _field(finding: Finding, region: Region) -> FieldView:
+    meanings = {DECLARES_SYNTHETIC: "states that a model made or composited it", CONTRADICTION: "contradiction"}
+    kinds = {DECLARES_SYNTHETIC: "declared", CONTRADICTION: "contradiction"}
+    value = plain(region.value or "")
+    if len(value) > MAX_VALUE_CHARS:
+        value = f"{value[:MAX_VALUE_CHARS]}… ({len(value):,} characters)"
+    return FieldView(
+        plain(finding.examiner),
+        plain(region.field_name or "–"),
+        value,
+        meanings.get(region.label, plain(region.label).replace("_", " ")),
+        kinds.get(region.label, "other"),
+    )
+
+
+def method_views(exam: Examination, cards: Mapping[str, Card]) -> list[MethodView]:
+    """One entry per examiner that left a finding, with the error rates for this exhibit's quality."""
+    out, here = [], regimes(exam.opinion.quality)
+    for finding in exam.findings:
+        card = cards.get(finding.card or "") or cards.get(finding.examiner)
+        out.append(MethodView(plain(finding.examiner), card, rates(card, here) if card else None))
+    return out
+
+
+def rerun_commands(exam: Examination, version: str) -> list[tuple[str, str]]:
+    """What repeats the examination: command, and what it must show."""
+    name = shlex.quote(plain(exam.exhibit.name))
+    return [
+        (f"python -m pip install facevalue=={version}", "the version of this report"),
+        ("facevalue models pull --all", "the weights, checked against their pinned sha256"),
+        (f"sha256sum -- {name}", exam.exhibit.sha256),
+        (f"facevalue check --json -- {name}", "the same JSON, timings excluded"),
+    ]
+
+
+def record_rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A JSON-ready record as rows of text; nested values as JSON."""
+    return [(plain(key).replace("_", " "), plain(_value(value))) for key, value in record.items()]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    if value is None:
+        return "not applicable"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,89 @@
+"""The terminal report, with a terminal and without."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import handmade
+import pytest
+
+from facevalue.finding import DECLARES_SYNTHETIC, Finding, Question, Region, Status
+from facevalue.reports.terminal import make_console, print_examination
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def printed(exam: object, stream: io.StringIO | None = None, **options: object) -> str:
+    stream = stream or io.StringIO()
+    print_examination(exam, make_console(stream), **options)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_says_everything_in_one_line_each() -> None:
+    lines = printed(handmade.suspect(), report=Path("out/report.html")).splitlines()
+    assert lines[0].startswith("street.jpg: SUSPECT. There are signs")
+    assert "  face_swapped    LR 24 (log10 +1.4), moderate support for a manipulated face" in lines
+    assert "  edited          unexamined: No examiner answers this question yet." in lines
+    assert "  contradiction   EXIF thumbnail = 160 × 120, differs from the picture" in lines
+    assert "  not examined    voice: The exhibit holds no sound." in lines
+    assert "  report          out/report.html" in lines
+
+
+def test_no_signs_is_no_proof() -> None:
+    from facevalue.finding import Verdict
+
+    exam = handmade.suspect(opinion=handmade.opinion(Verdict.NO_SIGNS))
+    assert "Absence of detection is not proof of authenticity." in printed(exam)
+
+
+def test_without_a_terminal_no_line_is_wrapped_cut_or_coloured() -> None:
+    exam = handmade.suspect(not_examined=(("voice", "word " * 60 + "end"),))
+    text = printed(exam)
+    assert "word " * 60 + "end" in text
+    assert "\x1b" not in text
+    assert not any("\u2500" <= c <= "\u259f" for c in text)
+
+
+def test_a_terminal_gets_colour_and_whole_words() -> None:
+    exam = handmade.suspect(not_examined=(("voice", "word " * 60 + "end"),))
+    text = printed(exam, Terminal())
+    assert "\x1b[" in text
+    assert max(map(len, printed(exam, Terminal()).splitlines())) < 120
+    assert text.count("word") == 60
+
+
+def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in printed(handmade.suspect(), Terminal())
+
+
+def test_hostile_text_cannot_steer_the_terminal() -> None:
+    hostile = "\x1b]0;owned\x07[bold red]\u202e[/]\x9b2J\nname: VERIFIED"
+    field = Region("field", DECLARES_SYNTHETIC, field_name=hostile, value=hostile)
+    exam = handmade.suspect(
+        exhibit=handmade.exhibit(hostile),
+        findings=(Finding("metadata", Question.PROVENANCE, Status.FOUND, hostile, regions=(field,)),),
+        not_examined=((hostile, hostile),),
+    )
+    text = printed(exam, report=Path("a\x1bb"))
+    assert not set("\x1b\x07\u202e\x9b") & set(text)
+    assert "[bold red]" in text
+    assert not any(line.startswith("name: VERIFIED") for line in text.splitlines())
+
+
+def test_unreadable_says_why() -> None:
+    text = printed(handmade.unreadable())
+    assert text.startswith("broken.jpg: UNEXAMINED. Nothing could be examined.")
+    assert "The file is empty." in text
