@@ -39,7 +39,7 @@ imports: $(VENV)/.dev  ## imports only go down the picture of the house
 	$(BIN)/lint-imports
 
 golden: $(VENV)/.dev  ## write the reference outputs anew; read the difference before committing it
-	FACEVALUE_GOLDEN=write $(BIN)/python -m pytest tests/test_golden.py
+	FACEVALUE_GOLDEN=write $(BIN)/python -m pytest -m golden
 
 models: $(VENV)/.dev  ## fetch the models that do not ship inside the package
 	$(BIN)/facevalue models pull

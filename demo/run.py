@@ -5,8 +5,8 @@
 The photographs ship inside scikit-image and scikit-learn, so nothing is downloaded. Three kinds of files are made:
 
     real/     photographs as they are, saved as JPEG without metadata
-    forged/   the portrait with a blended face, as `facevalue lab forge` writes it: labelled as a composite
-    copies/   what is left after a trip: re-encoded, so that the label is gone and only the pixels can speak
+    forged/   the portrait with a blended face, as `facevalue lab forge` writes it: labelled three ways
+    copies/   what is left after a trip: re-encoded, so that the declaration is gone and only the pixels can speak
 """
 
 from __future__ import annotations
@@ -76,9 +76,10 @@ def main() -> int:
     portrait = next(path for path in real if path.stem == "astronaut")
     forged = forge(portrait, out / "forged")
     laundered = copies([portrait, *forged], out / "copies")
-    print(f"{len(real)} real photographs, {len(forged)} labelled forgeries, {len(laundered)} re-encoded copies.\n")
+    print(f"Real photographs: {len(real)}. Labelled forgeries: {len(forged)}. Re-encoded copies: {len(laundered)}.\n")
+    sys.stdout.flush()
     report = out / "report"
-    done = subprocess.run([FACEVALUE, "check", *real, *forged, *laundered, "--report", report], check=False)
+    done = subprocess.run([FACEVALUE, "check", *real, *forged, *laundered, "--quiet", "--report", report], check=False)
     if done.returncode:
         return done.returncode
     pages = sorted(report.glob("*.html"))

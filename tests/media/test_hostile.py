@@ -108,6 +108,17 @@ def test_an_international_text_bomb() -> None:
     assert np.array_equal(decode_bytes(make.with_chunk(GOOD, bomb)).picture.pixels, make.scene())
 
 
+def test_an_mpo_with_a_broken_index_still_gives_its_first_picture() -> None:
+    data = bytearray(make.WRITERS["mpo"](make.scene()))
+    at = data.index(b"MPF\0") + 4
+    for cut in range(0, 60, 4):
+        broken = bytearray(data)
+        broken[at + cut : at + cut + 4] = b"\xff\xff\xff\x7f"
+        found = decode_bytes(bytes(broken)).picture
+        assert found.pixels.shape == (64, 96, 3)
+        assert not found.truncated
+
+
 def test_a_gif_of_a_million_frames_is_counted_to_a_bound() -> None:
     head = make.save(make.scene(32, 32), "GIF")[:-1]
     frame = b"," + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02D\x01\x00"
@@ -145,8 +156,8 @@ def test_out_of_memory_is_a_limit_error_and_the_next_one_works() -> None:
 
 def test_tiny_limits_of_every_kind_never_break_the_pool() -> None:
     data = make.save(make.busy(), "JPEG")
-    for memory in (0, 1, 1 << 10, 1 << 16, 1 << 20, 1 << 22):
-        for seconds in (0.0, 0.0005, 0.005, 30.0):
+    for memory in (0, 1 << 16, 1 << 21):
+        for seconds in (0.0, 0.005, 30.0):
             with contextlib.suppress(LimitError):
                 decode_bytes(data, memory_bytes=memory, seconds=seconds)
     assert_still_works()
@@ -164,18 +175,24 @@ def workers() -> list[int]:
 
 
 def kill_while_decoding(data: bytes, how: signal.Signals) -> Media:
-    """Decode a picture that takes a while, and kill the workers at it."""
+    """Decode a large picture, and kill the worker once its memory shows that it is at it."""
 
     def strike() -> None:
-        for pid in workers():
-            os.kill(pid, how)
+        stop = time.monotonic() + 30
+        while time.monotonic() < stop:
+            for pid in workers():
+                with contextlib.suppress(OSError, IndexError):
+                    if int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096 > 150 << 20:
+                        os.kill(pid, how)
+                        return
+            time.sleep(0.002)
 
-    timer = threading.Timer(0.25, strike)
-    timer.start()
+    hunter = threading.Thread(target=strike)
+    hunter.start()
     try:
         return decode_bytes(data)
     finally:
-        timer.join()
+        hunter.join()
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds the workers through /proc")

@@ -118,7 +118,7 @@ def suspect(*, pixels: np.ndarray | None = None, faces: tuple[Face, ...] | None 
             reasons=("LR 24 that a face was manipulated, stable under re-encoding.", "The thumbnail differs."),
             short_side=480,
             jpeg_quality=88,
-            face_px=160,
+            faces=[{"size_px": 160.0}],
         ),
         "not_examined": (("voice", "The exhibit holds no sound."),),
         "weights": {"face_blend.onnx": DIGEST, "generated.onnx": DIGEST},
@@ -143,10 +143,10 @@ def declared(value: str = "trainedAlgorithmicMedia", **changes: Any) -> Examinat
     return suspect(**({"findings": (finding,), "opinion": weighed, "faces": ()} | changes))
 
 
-def unreadable(name: str = "broken.jpg") -> Examination:
-    """Nothing decoded."""
+def unreadable(name: str = "broken.jpg", sha256: str = hashlib.sha256(b"").hexdigest()) -> Examination:
+    """Nothing decoded; with an empty sha256, the bytes could not even be read."""
     return Examination(
-        exhibit=Exhibit(name, b"", hashlib.sha256(b"").hexdigest(), "application/octet-stream"),
+        exhibit=Exhibit(name, b"", sha256, "application/octet-stream"),
         findings=(),
         opinion=opinion(Verdict.UNEXAMINED, reasons=("The file is empty.",)),
         not_examined=(("generated", "Nothing decoded."),),

@@ -80,7 +80,9 @@ def test_error_rates_are_those_of_this_quality() -> None:
 
 
 def test_error_rates_fall_back_to_the_overall_ones() -> None:
-    exam = handmade.suspect(opinion=handmade.opinion(Verdict.SUSPECT, short_side=100, jpeg_quality=20, face_px=70))
+    exam = handmade.suspect(
+        opinion=handmade.opinion(Verdict.SUSPECT, short_side=100, jpeg_quality=20, faces=[{"size_px": 70.0}])
+    )
     text = page(exam).text
     assert "measured over all qualities, not for this one" in text
     assert "0.91 (0.89 to 0.93)" in text
@@ -146,7 +148,7 @@ def test_layers_are_switched_by_labelled_inputs() -> None:
 
 
 def test_a_box_is_placed_in_per_cent_of_the_picture() -> None:
-    style = next(a["style"] for a in page().all("div") if a.get("class") == "box")
+    style = next(a["style"] for a in page().all("div") if (a.get("class") or "").startswith("box"))
     assert style == "left:31.25%;top:25.0%;width:25.0%;height:33.33%"
 
 
@@ -183,6 +185,10 @@ def test_every_verdict_renders_without_a_picture() -> None:
         assert "No method left a finding." in page(exam).text
 
 
+def test_bytes_that_could_not_be_read_are_said_to_be_so() -> None:
+    assert "not computed: the bytes could not be read" in page(handmade.unreadable(sha256="")).text
+
+
 def test_declaration_is_named() -> None:
     text = page(handmade.declared()).text
     assert "states that a model made or composited it" in text
@@ -198,3 +204,20 @@ def test_same_examination_gives_the_same_page() -> None:
     first, second = (render_html(handmade.suspect(), cards={}, written=moment) for _ in range(2))
     assert first == second
     assert "2026-01-02 03:04 UTC" in first
+
+
+def test_nested_provenance_reads_as_a_table_and_ends() -> None:
+    c2pa = {"signer": "Someone", "valid": True, "actions": [{"action": "c2pa.created"}], "empty": []}
+    text = page(handmade.suspect(provenance={"c2pa": c2pa, "many": {f"key {i}": i for i in range(200)}})).text
+    assert "c2pa, actions, 1, action c2pa.created" in text
+    assert "c2pa, valid yes" in text
+    assert "123 further entries stand in the JSON report" in text
+
+
+def test_a_question_without_a_number_has_no_mark_on_a_scale() -> None:
+    weighed = handmade.opinion(
+        Verdict.INCONCLUSIVE, handmade.question("generated", None, "none", "Unstable.", "inconclusive")
+    )
+    found = page(handmade.suspect(opinion=weighed))
+    assert "no opinion Unstable." in found.text
+    assert not [a for a in found.all("div") if a.get("class") == "marker"]

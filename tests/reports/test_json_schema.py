@@ -25,7 +25,9 @@ def validator() -> Any:
     return jsonschema.Draft202012Validator(schema)
 
 
-@pytest.mark.parametrize("make", [handmade.suspect, handmade.declared, handmade.unreadable])
+@pytest.mark.parametrize(
+    "make", [handmade.suspect, handmade.declared, handmade.unreadable, lambda: handmade.unreadable(sha256="")]
+)
 def test_examinations_validate(make: Callable[[], facevalue.Examination], validator: Any) -> None:
     validator.validate(json.loads(json_bytes(make())))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import handmade
 import pytest
 
-from facevalue.finding import DECLARES_SYNTHETIC, Finding, Question, Region, Status
+from facevalue.finding import DECLARES_SYNTHETIC, Finding, Question, Region, Status, Verdict
 from facevalue.reports.terminal import make_console, print_examination
 
 
@@ -41,9 +41,17 @@ def test_says_everything_in_one_line_each() -> None:
     assert "  report          out/report.html" in lines
 
 
-def test_no_signs_is_no_proof() -> None:
-    from facevalue.finding import Verdict
+def test_nothing_is_said_twice() -> None:
+    why = "no face was found"
+    weighed = handmade.opinion(
+        Verdict.INCONCLUSIVE,
+        handmade.question("face_swapped", None, "none", f"face_blend: {why}", "unexamined"),
+        reasons=(f"face_blend: {why}",),
+    )
+    assert printed(handmade.suspect(opinion=weighed, not_examined=(("face_blend", why),))).count(why) == 1
 
+
+def test_no_signs_is_no_proof() -> None:
     exam = handmade.suspect(opinion=handmade.opinion(Verdict.NO_SIGNS))
     assert "Absence of detection is not proof of authenticity." in printed(exam)
 

@@ -43,6 +43,8 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
 
 def run(app: typer.Typer) -> NoReturn:
     """Run the application and leave; what escapes even the commands' guards is still one sentence."""
+    # OpenCV logs remarks on its own doings to stderr; it reads this when it is first imported.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
     for stream in (sys.stdout, sys.stderr):
         # A terminal or pipe whose encoding lacks a character gets its escape instead of an error.
         if hasattr(stream, "reconfigure"):

@@ -110,13 +110,19 @@ def calibrate_photo(whole: Any, whole_logits: Any, window: Any, window_logits: A
     return PhotoCalibration(joined, alone, lrs, summary)
 
 
+def class_weights(labels: npt.NDArray[Any]) -> Floats:
+    """Each class half of the whole."""
+    share = labels.mean()
+    return np.where(labels == 1, 0.5 / share, 0.5 / (1 - share))
+
+
 def _half(sample: Sample) -> int:
     return zlib.crc32(sample.path.name.encode()) % 2
 
 
 def calibrate_together(parts: dict[str, list[Sample]], cache: Path, heads: dict[str, Any], whole: Any, photo: PhotoCalibration, residual: Path, report: Any) -> Any:
     """Fit the face families, calibrate each, and then the mixture of everything on pictures of unseen kinds."""
-    from facevalue.lab.train_generated import PORTRAIT_VARIANT, calibrated, figures, fit_head, source_weights, table
+    from facevalue.lab.train_generated import PORTRAIT_VARIANT, Projection, calibrated, figures, fit_logistic, source_weights, table
 
     portrait = table(parts["face"], (0, 1), "portrait", cache)
     beside = table([s for s in parts["photo"] if s.form == "whole"], (PORTRAIT_VARIANT,), "portrait", cache)
@@ -129,15 +135,17 @@ def calibrate_together(parts: dict[str, list[Sample]], cache: Path, heads: dict[
     unseen: dict[str, Floats] = {}
     beside_logits: dict[str, Floats] = {}
     real_beside = beside.labels == 0
+    projection = Projection.of(portrait.features)
+    z = projection(portrait.features)
     for family in sorted(set(generators[labels == 1])):
         mine = (labels == 0) | (generators == family)
         logits = np.zeros(len(labels))
         for half in (0, 1):
             learn = mine & (halves != half)
-            head = fit_head(portrait.features[learn], labels[learn], source_weights(labels[learn], np.where(labels[learn] == 1, family, sources[learn])))
-            logits[halves == half] = head(portrait.features[halves == half])
+            weight, bias = fit_logistic(z[learn], labels[learn], class_weights(labels[learn]))
+            logits[halves == half] = z[halves == half] @ weight + bias
         weights = source_weights(labels[mine], sources[mine])
-        head = fit_head(portrait.features[mine], labels[mine], source_weights(labels[mine], np.where(labels[mine] == 1, family, sources[mine])))
+        head = projection.head(*fit_logistic(z[mine], labels[mine], class_weights(labels[mine])))
         beside_logits[family] = np.asarray(head(beside.features), np.float64)
         # Reals of sources that no face head learned from stand beside the learned ones: thresholds shift by source.
         score = np.concatenate([logits[mine], beside_logits[family][real_beside]])

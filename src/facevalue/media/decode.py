@@ -26,6 +26,9 @@ PICTURE_TYPES = frozenset(
         "image/heic",
     }
 )
+# A worker's heap keeps some room from earlier exhibits, which a limit on new memory does not see. That room is small
+# beside the usual limit; beside a limit below this one it would not be, so such a request gets a fresh worker.
+FRESH_BELOW_BYTES = 256 << 20
 # Once the picture has cost a worker its life, the facts alone get this long in a fresh one.
 FACTS_SECONDS = 2.0
 
@@ -75,17 +78,16 @@ def decode(exhibit: Exhibit, limits: Limits = _DEFAULT_LIMITS) -> Media:
 
 def _decode_reusing(exhibit: Exhibit, limits: Limits) -> Media:
     """Ask a pooled worker; when one that has served before dies, ask a fresh one: no exhibit pays for another."""
-    while True:
-        served = 0
-        try:
-            with _pool.borrow() as worker:
-                served = worker.served
-                answer = _ask(worker, exhibit, limits)
-            break
-        except WorkerGone:
-            if not served:
-                raise
-            _pool.close()  # the other idle ones may have been hit by the same thing
+    served = 0
+    try:
+        with _pool.borrow(fresh=limits.memory_bytes < FRESH_BELOW_BYTES) as worker:
+            served = worker.served
+            answer = _ask(worker, exhibit, limits)
+    except WorkerGone:
+        if not served:
+            raise
+        with _pool.borrow(fresh=True) as worker:
+            answer = _ask(worker, exhibit, limits)
     if isinstance(answer, DecodeError):
         raise answer
     return answer

@@ -173,9 +173,12 @@ class WorkerPool:
         atexit.register(self.close)
 
     @contextlib.contextmanager
-    def borrow(self) -> Iterator[Worker]:
-        """A live worker for the duration of a `with`; killed if the block raises. WorkerNotStarted when none can be."""
-        worker = self._take() or Worker()
+    def borrow(self, *, fresh: bool = False) -> Iterator[Worker]:
+        """A live worker for the duration of a `with`, killed if the block raises; fresh: one that has served nobody.
+
+        Raises WorkerNotStarted.
+        """
+        worker = (None if fresh else self._take()) or Worker()
         try:
             yield worker
         except BaseException:  # its pipes may hold half an answer: never reuse it

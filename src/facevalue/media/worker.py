@@ -32,6 +32,7 @@ CPU_MARGIN_SECONDS = 5
 # After a picture was refused, reading its facts and answering may still take this much memory.
 ANSWER_BYTES = 256 << 20
 
+_malloc_trim: Any = None
 _code_bytes = 0  # mapped by the interpreter and its libraries before any exhibit arrived
 
 
@@ -43,6 +44,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     _send(answers, {"kind": "hello", "rss": _resident_bytes()})
     _load_facts_reader()
+    _find_trim()
     _code_bytes = _mapped_bytes()
     _limit_for_good()
     try:
@@ -75,16 +77,19 @@ def _serve_one(requests: BinaryIO, answers: BinaryIO) -> bool:
     _import_for(media_type)
     _limit_for_request(header, len(data))
     if header["op"] == "facts":
-        _send(answers, _facts_frame(data, media_type, None, None))
+        last = _facts_frame(data, media_type, None, None)
     else:
-        _decode(answers, data, media_type, header)
+        last = _decode(answers, data, media_type, header)
+    _send(answers, {**last, "rss": _resident_bytes()})  # by now the picture is freed, so this is what stays behind
     del frame, data
     _unlimit()
     gc.collect()
+    _trim_heap(0)
     return True
 
 
-def _decode(answers: BinaryIO, data: bytes, media_type: str, header: dict[str, Any]) -> None:
+def _decode(answers: BinaryIO, data: bytes, media_type: str, header: dict[str, Any]) -> dict[str, Any]:
+    """Send the picture if there is one; the frame that is to end the answer: its facts, or an error with facts."""
     Image.MAX_IMAGE_PIXELS = header["pixels"]
     try:
         opened = open_picture(data, media_type, header["pixels"], header["memory_bytes"])
@@ -99,12 +104,11 @@ def _decode(answers: BinaryIO, data: bytes, media_type: str, header: dict[str, A
             refusal = {"message": memory_sentence(header["memory_bytes"]), "limit": True, "retire": True}
     else:
         _send_picture(answers, opened, upright)
-        _send(answers, _facts_frame(data, media_type, opened, upright.pixels))
-        return
+        return _facts_frame(data, media_type, opened, upright.pixels)
     # Out here the exception is gone and with it the buffers of the failed attempt, which its traceback kept alive.
     gc.collect()
     _limit_memory(ANSWER_BYTES)
-    _send(answers, {**_facts_frame(data, media_type, None, None), "kind": "error", **refusal})
+    return {**_facts_frame(data, media_type, None, None), "kind": "error", **refusal}
 
 
 def _send_picture(answers: BinaryIO, opened: Opened, upright: Upright) -> None:
@@ -154,7 +158,7 @@ def _facts_frame(
                 facts = {"error": "the file's facts are too many to carry"}
         except Exception as error:  # whatever a hostile file provokes in there must not cost the picture
             facts = {"error": _plain(error)}
-    return {"kind": "facts", "facts": facts, "rss": _resident_bytes()}
+    return {"kind": "facts", "facts": facts}
 
 
 def _plain(error: BaseException) -> str:
@@ -202,6 +206,20 @@ def _unlimit() -> None:
     """Between requests the address space is open again, so that the next exhibit's bytes can arrive."""
     if resource is not None:
         _soft(resource.RLIMIT_AS, -1)
+
+
+def _trim_heap(pad: int) -> None:
+    """Hand freed memory back, so that one exhibit's leavings are neither held nor usable past the next one's limit."""
+    if _malloc_trim is not None:
+        _malloc_trim(pad)
+
+
+def _find_trim() -> None:
+    global _malloc_trim
+    with contextlib.suppress(ImportError, OSError, AttributeError):  # only glibc has it
+        import ctypes
+
+        _malloc_trim = ctypes.CDLL(None).malloc_trim
 
 
 def _soft(which: int, value: int) -> None:

@@ -76,7 +76,7 @@ class BatchReport:
     def _stem(self, exam: Examination) -> str:
         # Of a name only what is safe in every file system and in a link is kept; the hash tells files apart.
         base = re.sub(r"[^A-Za-z0-9_-]+", "-", Path(exam.exhibit.name).stem)[:60].strip("-") or "exhibit"
-        stem = first = f"{base}-{exam.exhibit.sha256[:8]}"
+        stem = first = f"{base}-{exam.exhibit.sha256[:8] or 'unread'}"
         number = 2
         while stem.lower() in self._taken:  # the same file twice; some file systems ignore case
             stem, number = f"{first}-{number}", number + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -41,7 +42,8 @@ class Rates:
     rows: tuple[RateRow, ...]
 
 
-def load_cards() -> dict[str, Card]:
+@functools.cache
+def load_cards() -> Mapping[str, Card]:
     """Cards of every installed examiner, by the examiner's name and by the card's own; unreadable ones are left out."""
     cards: dict[str, Card] = {}
     for examiner in load_examiners():
@@ -58,8 +60,12 @@ def regimes(quality: Mapping[str, Any]) -> frozenset[str]:
     """The quality regimes an exhibit falls into, from the opinion's quality record, named as the cards name them."""
     if "short_side" not in quality:
         return frozenset()
-    numbers = (quality.get(key) for key in ("short_side", "jpeg_quality", "face_px"))
+    numbers = (quality["short_side"], quality.get("jpeg_quality"), _largest_face(quality.get("faces")))
     return frozenset(metrics.regimes(*(v if isinstance(v, int | float) else None for v in numbers)))
+
+
+def _largest_face(faces: Any) -> float | None:
+    return max((float(face["size_px"]) for face in faces or () if "size_px" in face), default=None)
 
 
 def rates(card: Card, here: frozenset[str]) -> Rates | None:

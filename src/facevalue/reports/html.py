@@ -88,7 +88,8 @@ def _opinion(exam: Examination) -> dict[str, Any]:
         "reasons": [words.plain(reason) for reason in opinion.reasons],
         "questions": [view.question_view(q) for q in opinion.by_question.values()],
         "segments": view.scale_segments(),
-        "quality": view.record_rows(opinion.quality),
+        # Each face's record stands beside its crop.
+        "quality": view.record_rows({k: v for k, v in opinion.quality.items() if k != "faces"}),
     }
 
 
@@ -99,7 +100,8 @@ def _basis(exam: Examination, cards: Mapping[str, Card]) -> dict[str, Any]:
         "methods": view.method_views(exam, cards),
         "not_examined": [(words.plain(name), words.plain(why)) for name, why in exam.not_examined],
         "weights": [(words.plain(name), words.plain(digest)) for name, digest in sorted(exam.weights.items())],
-        "provenance": view.record_rows(exam.provenance),
+        # Declarations are fields of findings, and stand in the table of those.
+        "provenance": view.record_rows({k: v for k, v in exam.provenance.items() if k != "declarations"}),
         "timings": [(words.plain(name), f"{seconds:.2f} s") for name, seconds in exam.timings_s.items()],
         "rerun": view.rerun_commands(exam, __version__),
     }

@@ -48,15 +48,19 @@ def print_verdict(exam: Examination, console: Console) -> None:
 def lines(exam: Examination) -> Iterator[Line]:
     """Label and text of every line below the verdict, already safe to print."""
     opinion = exam.opinion
-    for question in opinion.by_question.values():
-        yield str(question.question), question_line(question)
-    for reason in opinion.reasons:
-        yield "why", plain(reason)
+    asked = [(str(q.question), question_line(q)) for q in opinion.by_question.values()]
+    yield from asked
+    # A reason is often one question's own, and an examiner's silence is often the reason: nothing is said twice.
+    said = "\n".join(text for _, text in asked)
+    for reason in map(plain, opinion.reasons):
+        if reason not in said:
+            yield "why", reason
     yield from _field_lines(exam)
     for note in exam.picture.notes if exam.picture else ():
         yield "note", plain(note)
     for name, why in exam.not_examined:
-        yield "not examined", f"{plain(name)}: {plain(why)}"
+        if plain(why) not in said:
+            yield "not examined", f"{plain(name)}: {plain(why)}"
     yield "caution", words.verdict_words(opinion.verdict).caution
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +16,7 @@ from facevalue.reports.words import plain
 
 SCALE_END_LOG10 = 5.0
 MAX_VALUE_CHARS = 2_000
+MAX_ROWS = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,19 +165,33 @@ def rerun_commands(exam: Examination, version: str) -> list[tuple[str, str]]:
     return [
         (f"python -m pip install facevalue=={version}", "the version of this report"),
         ("facevalue models pull --all", "the weights, checked against their pinned sha256"),
-        (f"sha256sum -- {name}", exam.exhibit.sha256),
+        (f"sha256sum -- {name}", exam.exhibit.sha256 or "a file that can be read"),
         (f"facevalue check --json -- {name}", "the same JSON, timings excluded"),
     ]
 
 
 def record_rows(record: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """A JSON-ready record as rows of text; nested values as JSON."""
-    return [(plain(key).replace("_", " "), plain(_value(value))) for key, value in record.items()]
+    """A JSON-ready record as at most MAX_ROWS rows of text; nested records become paths such as "c2pa, signer"."""
+    rows = [(plain(key).replace("_", " "), plain(value)) for key, value in _flat(record, ())]
+    if len(rows) > MAX_ROWS:
+        rows[MAX_ROWS:] = [("…", f"{len(rows) - MAX_ROWS} further entries stand in the JSON report")]
+    return rows
+
+
+def _flat(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _flat(inner, (*path, str(key)))
+    elif isinstance(value, list | tuple) and any(isinstance(inner, Mapping | list | tuple) for inner in value):
+        for number, inner in enumerate(value, 1):
+            yield from _flat(inner, (*path, str(number)))
+    elif value not in ([], (), ""):
+        yield ", ".join(path), _value(value)
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, Mapping | list | tuple):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    if value is None:
-        return "not applicable"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if value is None or isinstance(value, bool):
+        return {None: "not applicable", True: "yes", False: "no"}[value]
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 
-from facevalue.examiners.metadata.fields import Facts, field_region, items, section
+from facevalue.examiners.metadata.fields import Facts, field_region, items, records, section
 from facevalue.finding import CONTRADICTION, Region
 from facevalue.media.facts.writer import is_editor
 
@@ -122,7 +122,7 @@ def _dimensions(facts: Facts, stored_size: tuple[int, int] | None) -> Iterator[R
     stated = items(facts, "exif", "dimensions")
     jpeg, png = section(facts, "jpeg"), section(facts, "png")
     real = next(((h["width"], h["height"]) for h in (jpeg, png) if h.get("width") and h.get("height")), stored_size)
-    if len(stated) != 2 or not real or not all(isinstance(v, int) for v in stated):
+    if len(stated) != 2 or not real or not all(isinstance(v, int) for v in (*stated, *real)):
         return
     gaps = [max(abs(a - b) for a, b in zip(stated, pair, strict=True)) for pair in (real, real[::-1])]
     if min(gaps) > DIMENSION_SLACK_PX:
@@ -169,7 +169,7 @@ def _tables(facts: Facts) -> Iterator[Region]:
 
 def _history(facts: Facts) -> Iterator[Region]:
     software = str(section(facts, "exif").get("software") or "")
-    events = [e for e in items(facts, "xmp", "history") if isinstance(e, Mapping) and e.get("softwareAgent")]
+    events = [e for e in records(facts, "xmp", "history") if e.get("softwareAgent")]
     if not software or not events:
         return
     agent = str(events[-1]["softwareAgent"])

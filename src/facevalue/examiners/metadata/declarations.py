@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from facevalue.examiners.metadata.fields import Facts, field_region, items, section, texts
+from facevalue.examiners.metadata.fields import Facts, field_region, items, records, section, texts
 from facevalue.examiners.metadata.source_types import declares_capture, declares_synthetic
 from facevalue.examiners.metadata.vendors import (
     Credit,
@@ -52,12 +52,8 @@ def declarations(facts: Facts) -> list[Region]:
 
 def captured(facts: Facts) -> list[str]:
     """The fields that state the opposite: a camera or scanner took the picture."""
-    active = items(facts, "c2pa", "active", "actions")
-    stated = [
-        f"C2PA {a.get('action')}"
-        for a in active
-        if isinstance(a, Mapping) and declares_capture(str(a.get("digitalSourceType") or ""))
-    ]
+    active = records(facts, "c2pa", "active", "actions")
+    stated = [f"C2PA {a.get('action')}" for a in active if declares_capture(str(a.get("digitalSourceType") or ""))]
     return stated + [name for name, value in _typed(facts) if declares_capture(value)]
 
 
@@ -71,7 +67,7 @@ def _typed(facts: Facts) -> Iterator[tuple[str, str]]:
         if local in ("digitalsourcetype", "digitalsourcefiletype"):
             for text in texts(value):
                 yield f"XMP {name}", text
-    for entry in items(facts, "png", "texts"):
+    for entry in records(facts, "png", "texts"):
         if str(entry.get("keyword", "")).replace(" ", "").lower() == "digitalsourcetype":
             yield f"PNG {entry.get('keyword')}", str(entry.get("text"))
 
@@ -99,7 +95,7 @@ def _labels(facts: Facts) -> Iterator[Region]:
 
 def _generators(facts: Facts) -> Iterator[Region]:
     fields = set()
-    for record in items(facts, "generator", "found"):
+    for record in records(facts, "generator", "found"):
         name, tool = str(record.get("field")), str(record.get("tool"))
         fields.add(name.split(" ")[0])
         # A node graph may also only resize a photograph.
@@ -123,18 +119,19 @@ def _credential(facts: Facts) -> Iterator[Region]:
     state = {
         "validation_state": c2pa.get("validation_state"),
         "content_changed": c2pa.get("content_changed"),
+        "trust": "not judged here",
         "failures": [str(f) for f in items(facts, "c2pa", "failures")][:6],
     }
     active = section(facts, "c2pa", "active")
     yield from _claim("active manifest", active, state)
-    for part in items(facts, "c2pa", "ingredients"):
+    for part in records(facts, "c2pa", "ingredients"):
         # What was only put into a model (a reference, a mask) is not content of this picture.
         if part.get("relationship") != "inputTo":
             yield from _claim(f"ingredient {part.get('title') or ''}".strip(), part, state)
 
 
 def _claim(where: str, claim: Mapping[str, Any], state: Mapping[str, Any]) -> Iterator[Region]:
-    actions = [a for a in claim.get("actions") or [] if isinstance(a, Mapping)]
+    actions = records(claim, "actions")
     typed = [(f"C2PA {a.get('action')}", a) for a in actions] + [("C2PA ingredient", claim)]
     declared = False
     for name, holder in typed:
@@ -161,7 +158,7 @@ def _credits(facts: Facts) -> Iterator[Region]:
             for name in names:
                 for value in texts(source.get(name)):
                     yield from _credited(f"{where} {name}", value, judge(value))
-    for event in items(facts, "xmp", "history"):
+    for event in records(facts, "xmp", "history"):
         for value in texts(event.get("softwareAgent")):
             yield from _credited("XMP history softwareAgent", value, software_credit(value))
     for comment in texts(items(facts, "jpeg", "comments")):
@@ -213,7 +210,7 @@ def _credit_fields(facts: Facts) -> Iterator[tuple[str, Mapping[str, Any], _Grou
         ),
     )
     png: dict[str, list[str]] = {}
-    for entry in items(facts, "png", "texts"):
+    for entry in records(facts, "png", "texts"):
         png.setdefault(str(entry.get("keyword")), []).append(str(entry.get("text")))
     others = tuple(k for k in png if k not in _PNG_SOFTWARE + _PNG_CREDIT)
     yield "PNG", png, ((_PNG_SOFTWARE, software_credit), (_PNG_CREDIT, credit_line), (others, prose_credit))

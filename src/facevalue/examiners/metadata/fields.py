@@ -26,6 +26,11 @@ def items(facts: Facts, *path: str) -> Sequence[Any]:
     return node if isinstance(node, list) else []
 
 
+def records(facts: Facts, *path: str) -> list[Mapping[str, Any]]:
+    """The mappings of the list at a path."""
+    return [item for item in items(facts, *path) if isinstance(item, Mapping)]
+
+
 def texts(value: Any) -> Iterator[str]:
     """A string, or every string of a list."""
     for item in value if isinstance(value, list) else [value]:
@@ -40,5 +45,11 @@ def field_region(label: str, name: str, value: object, **details: Any) -> Region
         label=label,
         field_name=clean(name, 120),
         value=clean(str(value), MAX_VALUE),
-        details={key: clean(item, MAX_VALUE) if isinstance(item, str) else item for key, item in details.items()},
+        details={key: _harmless(item) for key, item in details.items()},
     )
+
+
+def _harmless(item: Any) -> Any:
+    if isinstance(item, list):
+        return [_harmless(part) for part in item]
+    return clean(item, MAX_VALUE) if isinstance(item, str) else item

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from facevalue.examiners.metadata.fields import Facts, field_region, items, section
+from facevalue.examiners.metadata.fields import Facts, field_region, items, records, section
 from facevalue.finding import Region
 
 MAX_EVENTS = 10
@@ -19,7 +19,7 @@ def notable(facts: Facts) -> list[Region]:
 def _writer(facts: Facts) -> Iterator[Region]:
     writer = section(facts, "writer")
     if writer.get("software"):
-        evidence = [f"{e.get('field')}: {e.get('value')}" for e in items(facts, "writer", "evidence")][:8]
+        evidence = [f"{e.get('field')}: {e.get('value')}" for e in records(facts, "writer", "evidence")][:8]
         kind = str(writer.get("kind") or "unknown")
         yield field_region("writer", "software", writer["software"], kind=kind, evidence=evidence)
 
@@ -63,13 +63,13 @@ def _structure(facts: Facts) -> Iterator[Region]:
 
 
 def _history(facts: Facts) -> Iterator[Region]:
-    for event in items(facts, "xmp", "history")[-MAX_EVENTS:]:
+    for event in records(facts, "xmp", "history")[-MAX_EVENTS:]:
         parts = (event.get("action"), event.get("softwareAgent"), event.get("when"), event.get("parameters"))
         yield field_region("history", "XMP history", ", ".join(str(p) for p in parts if p), kind="xmp_history")
     c2pa = section(facts, "c2pa")
     if c2pa.get("read"):
         active = section(facts, "c2pa", "active")
-        actions = [str(a.get("action")) for a in items(facts, "c2pa", "active", "actions")][:12]
+        actions = [str(a.get("action")) for a in records(facts, "c2pa", "active", "actions")][:12]
         value = f"claimed by {active.get('claim_generator')}, signed by {active.get('signer')}: {', '.join(actions)}"
         yield field_region(
             "history", "C2PA manifest", value, kind="c2pa", validation_state=c2pa.get("validation_state")

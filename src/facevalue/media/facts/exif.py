@@ -70,7 +70,7 @@ def read_exif(raw: bytes, where: str) -> dict[str, Any]:
     }
     if tiff.complaints:
         facts["complaints"] = tiff.complaints[:10]
-    return {key: value for key, value in facts.items() if value not in (None, {}, [])}
+    return {key: value for key, value in facts.items() if value not in (None, {}, [], "")}
 
 
 def thumbnail_bytes(raw: bytes) -> bytes:
@@ -111,7 +111,7 @@ def _texts(first: Ifd, exif: Ifd) -> dict[str, str]:
     for code, name in _WINDOWS_TAGS.items():
         value = first.tags.get(code)
         if value is not None:
-            raw = value if isinstance(value, bytes) else bytes(value) if isinstance(value, list) else b""
+            raw = value if isinstance(value, bytes) else b""
             out[name] = raw[: len(raw) & ~1].decode("utf-16-le", "replace").rstrip("\0")
     comment = exif.tags.get(0x9286, first.tags.get(0x9286))
     if isinstance(comment, bytes):

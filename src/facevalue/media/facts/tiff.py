@@ -117,7 +117,8 @@ def _read_entry(tiff: Tiff, ifd: Ifd, entry: int) -> None:
 
 
 def _value(tiff: Tiff, kind: int, count: int, start: int, size: int) -> Any:
-    if kind in (2, 7, 129):
+    # Long runs of BYTE are text in the Windows fields, and some writers store UserComment so.
+    if kind in (2, 7, 129) or (kind == 1 and count > 4):
         return tiff.data[start : start + min(size, 1 << 18)]
     letters = _TYPES[kind][1]
     numbers = struct.unpack_from(tiff.order + letters * min(count, MAX_VALUES), tiff.data, start)

@@ -58,6 +58,7 @@ _FIRST = (
     "GCamera:",
     "Attrib:",
 )
+_SIMPLE = re.compile(r"""\b(\w{2,20}:\w{2,40})\s?=\s?["']([^"'<>]{1,2000})["']|<(\w{2,20}:\w{2,40})>([^<]{1,2000})</""")
 _EVENT = re.compile(r"^xmpMM:History\[(\d{1,3})\]/stEvt:(\w{1,20})$")
 
 
@@ -71,6 +72,7 @@ def read_xmp(packets: Sequence[tuple[str, bytes]], errors: list[str]) -> dict[st
             _flatten_packet(raw, properties)
         except Exception as error:  # expat, defusedxml and encodings each raise their own
             errors.append(f"xmp in {where}: {type(error).__name__}: {str(error)[:120]}")
+            _salvage(raw, properties)
     kept = dict(sorted(properties.items(), key=lambda item: not item[0].startswith(_FIRST)))
     return {"packets": found, "properties": kept, "history": _history(properties)} if found else {}
 
@@ -85,6 +87,16 @@ def _flatten_packet(raw: bytes, properties: dict[str, str]) -> None:
         if "_seen" in description.attrib:
             continue
         _properties(description, "", 0, properties)
+
+
+def _salvage(raw: bytes, properties: dict[str, str]) -> None:
+    """Simple properties of a packet that does not parse (cut off, ill-formed), by their usual prefixes."""
+    text = raw[:MAX_PACKET].decode("utf-8", "replace")
+    known = set(PREFIXES.values()) - {"rdf"}
+    for match in _SIMPLE.finditer(text):
+        name, value = match.group(1) or match.group(3), match.group(2) or match.group(4) or ""
+        if name.partition(":")[0] in known and "&" not in value:
+            _put(properties, name, value)
 
 
 def _name(tag: str) -> str:

