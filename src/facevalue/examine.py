@@ -6,6 +6,7 @@ This is the one function behind every way in. A bad exhibit is an examination th
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -23,9 +24,11 @@ from facevalue.exhibit import Exhibit, Source
 from facevalue.faces import Face, detect_faces, detector_available
 from facevalue.finding import DECLARES_SYNTHETIC, Finding, Opinion, Question, Status
 from facevalue.media import Limits, Media, Picture, decode, picture_quality
-from facevalue.opinion.weigh import STABILITY_FROM_LOG10_LR, needs_stability, unexamined, weigh
+from facevalue.opinion.weigh import STABILITY_FROM_LOG10_LR, declarations, needs_stability, unexamined, weigh
 
 SCHEMA = "facevalue.examination/1"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class Examination:
 
     @property
     def kind(self) -> str:
-        """"image", "video", "audio" or "unknown", by the sniffed media type."""
+        """One of "image", "video", "audio" and "unknown", by the sniffed media type."""
         head = self.exhibit.media_type.partition("/")[0]
         return head if head in {"image", "video", "audio"} else "unknown"
 
@@ -218,7 +221,9 @@ def _examine(examiner: Examiner, subject: Subject, watch: _Watch) -> Finding:
     except FacevalueError as error:
         return Finding(examiner.name, examiner.question, Status.FAILED, str(error), card=examiner.name)
     except Exception as error:  # one examiner's defect must not cost the others' findings
-        why = f"the examiner failed ({type(error).__name__}: {error})"
+        # The message may name a path on this machine; it goes to the log, never into a result.
+        _log.debug("%s failed", examiner.name, exc_info=True)
+        why = f"the examiner failed ({type(error).__name__})"
         return Finding(examiner.name, examiner.question, Status.FAILED, why, card=examiner.name)
     finally:
         watch.mark(examiner.name)
@@ -281,7 +286,7 @@ def _undecoded(exhibit: Exhibit, why: str, facts: Mapping[str, Any], examiners: 
     blind = Subject(exhibit, None, facts, None, None)
     findings = [Finding("media", Question.PROVENANCE, Status.FAILED, why)]
     findings += [_examine(e, blind, watch) for e in readers] if facts else []
-    declared = any(r.label == DECLARES_SYNTHETIC for f in findings for r in f.regions)
+    declared = declarations(findings)
     pixel = [(e.name, why) for e in examiners if e.reads_pixels]
     return Examination(
         exhibit=exhibit,

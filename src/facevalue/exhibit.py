@@ -56,7 +56,14 @@ class Exhibit:
             except ValueError as error:  # an embedded NUL in the path
                 raise UnreadableError(f"not a usable path: {error}") from None
         stream_name = name or Path(str(getattr(source, "name", "stream"))).name
-        return cls._of(stream_name, *_read(source, stream_name, max_bytes))
+        if not hasattr(source, "read"):
+            raise UnreadableError(f"{type(source).__name__} is neither a path, nor bytes, nor a binary file object")
+        try:
+            return cls._of(stream_name, *_read(source, stream_name, max_bytes))
+        except UnicodeDecodeError:
+            raise UnreadableError(f"{stream_name} is a text stream; open it in binary mode") from None
+        except (OSError, ValueError) as error:  # closed, detached, or failing underneath
+            raise UnreadableError(f"cannot read {stream_name}: {getattr(error, 'strerror', None) or error}") from None
 
     @classmethod
     def _of(cls, name: str, data: bytes, sha256: str) -> Exhibit:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from facevalue.finding import Finding, Question, Status
 from facevalue.media import Picture, PictureQuality
 
 ENTRY_POINT_GROUP = "facevalue.examiners"
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,20 @@ class Subject:
 class Examiner(Protocol):
     """One method that answers one question. It knows no other examiner and keeps no state between exhibits."""
 
-    name: str
-    question: Question
-    # Whether its answer rests on pixels and so is checked on re-encoded copies.
-    reads_pixels: bool
+    @property
+    def name(self) -> str:
+        """One word, the folder's and the entry point's name."""
+        ...
+
+    @property
+    def question(self) -> Question:
+        """The one question it answers."""
+        ...
+
+    @property
+    def reads_pixels(self) -> bool:
+        """Whether its answer rests on pixels and so is checked on re-encoded copies."""
+        ...
 
     def examine(self, subject: Subject) -> Finding:
         """Look, and say what was found; a reason for not looking is a finding too (`inapplicable`)."""
@@ -85,7 +98,8 @@ def _load(point: Any) -> Examiner:
         examiner: Examiner = point.load()()
         return examiner
     except Exception as error:  # a third party's examiner must not end the run
-        return _Unloadable(point.name, f"{type(error).__name__}: {error}")
+        _log.debug("%s could not be loaded", point.name, exc_info=True)
+        return _Unloadable(point.name, type(error).__name__)
 
 
 @dataclass(frozen=True)

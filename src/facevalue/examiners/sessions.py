@@ -30,7 +30,17 @@ def session_options() -> ort.SessionOptions:
     """
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    options.intra_op_num_threads = int(os.environ.get("FACEVALUE_THREADS", "0") or 0) or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    options.intra_op_num_threads = _asked_threads() or _usable_cores()
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
+
+
+def _asked_threads() -> int:
+    value = os.environ.get("FACEVALUE_THREADS", "")
+    return int(value) if value.isdecimal() else 0
+
+
+def _usable_cores() -> int:
+    """Those this process may run on; 0, which leaves the choice to the runtime, where that is not known."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0

@@ -10,8 +10,12 @@ Pixels = npt.NDArray[np.uint8]
 Points = npt.NDArray[np.float32]
 
 # Five points of the usual 112 px alignment (Deng et al., ArcFace, arXiv:1801.07698), here for a unit square.
-TEMPLATE = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]],
-                    np.float32) / 112.0  # fmt: skip
+TEMPLATE = (
+    np.array(
+        [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
+    )
+    / 112.0
+)
 
 
 def similarity(src: Points, dst: Points) -> npt.NDArray[np.float64]:

@@ -6,9 +6,11 @@ that resolution find the small ones. Non-maximum suppression merges them.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +31,8 @@ TILE_STRIDE_PX = 560
 SCORE_THRESHOLD = 0.75
 NMS_IOU = 0.3
 MAX_FACES = 32
+# Columns of the detector's rows that are places (the box's corner and five landmarks); 2 and 3 are width and height.
+X_COLUMNS, Y_COLUMNS = [0, 4, 6, 8, 10, 12], [1, 5, 7, 9, 11, 13]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +73,30 @@ def detector_path() -> Path:
 
 
 _local = threading.local()
+_log_lock = threading.Lock()
 
 
 def _detector() -> cv2.FaceDetectorYN:
     # One per thread: setInputSize mutates the detector.
     if not hasattr(_local, "detector"):
-        _local.detector = cv2.FaceDetectorYN.create(str(detector_path()), "", (320, 320), SCORE_THRESHOLD, NMS_IOU, 200)
+        path = str(detector_path())
+        with _quiet_opencv():
+            _local.detector = cv2.FaceDetectorYN.create(path, "", (320, 320), SCORE_THRESHOLD, NMS_IOU, 200)
     detector: cv2.FaceDetectorYN = _local.detector
     return detector
+
+
+@contextlib.contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """Errors only: OpenCV 5 warns on stderr of a target that nobody asked for whenever a detector is made."""
+    logging = cv2.utils.logging
+    with _log_lock:  # the level belongs to the process: two threads must not restore each other's
+        before = logging.getLogLevel()
+        logging.setLogLevel(min(before, logging.LOG_LEVEL_ERROR))
+        try:
+            yield
+        finally:
+            logging.setLogLevel(before)
 
 
 def detect_faces(pixels: Pixels, max_faces: int = MAX_FACES) -> tuple[Face, ...]:
@@ -106,7 +126,7 @@ def _detect_scaled(pixels: Pixels, scale: float) -> npt.NDArray[np.float32]:
     _, rows = detector.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
     if rows is None or not len(rows):
         return np.zeros((0, 15), np.float32)
-    rows = rows.astype(np.float32)
+    rows = np.array(rows, np.float32)
     rows[:, 0:14:2] *= width / size[0]
     rows[:, 1:14:2] *= height / size[1]
     return rows
@@ -117,7 +137,7 @@ def _detect_padded(pixels: Pixels) -> npt.NDArray[np.float32]:
     pad = max(height, width) // 4
     padded = cv2.copyMakeBorder(pixels, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=(127, 127, 127))
     rows = _detect_scaled(padded, min(1.0, WHOLE_SIDE_PX / max(padded.shape[:2])))
-    rows[:, [0, 1, *range(4, 14)]] -= pad
+    rows[:, X_COLUMNS + Y_COLUMNS] -= pad
     return rows
 
 
@@ -130,8 +150,8 @@ def _detect_tiled(pixels: Pixels, scale: float) -> npt.NDArray[np.float32]:
         for left in _starts(canvas.shape[1]):
             tile = np.ascontiguousarray(canvas[top : top + TILE_PX, left : left + TILE_PX])
             found = _detect_scaled(tile, 1.0)
-            found[:, 0:14:2] += left
-            found[:, 1:14:2] += top
+            found[:, X_COLUMNS] += left
+            found[:, Y_COLUMNS] += top
             rows.append(found)
     out = np.concatenate(rows)
     out[:, :14] /= scale

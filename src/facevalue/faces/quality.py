@@ -55,5 +55,5 @@ def face_quality(
         roll=float(np.degrees(np.arctan2(eyes[1], eyes[0]))),
         exposure=float(luma.mean() / 255.0),
         contrast=float(luma.std() / 255.0),
-        truncated=float(1.0 - (x1 - x0) * (y1 - y0) / max(1.0, w * h)) if w * h > 1 else 0.0,
+        truncated=float(np.clip(1.0 - (x1 - x0) * (y1 - y0) / max(1.0, w * h), 0.0, 1.0)),
     )

@@ -20,15 +20,22 @@ Pixels = npt.NDArray[np.uint8]
 Alpha = npt.NDArray[np.float32]
 
 # Outlines in the template's unit square: x to the right, y down; eyes near (.34, .46) and (.66, .46).
-_OVAL = [(0.13, 0.42), (0.16, 0.3), (0.3, 0.24), (0.5, 0.23), (0.7, 0.24), (0.84, 0.3), (0.87, 0.42), (0.86, 0.62),
-         (0.8, 0.82), (0.7, 0.98), (0.59, 1.06), (0.5, 1.08), (0.41, 1.06), (0.3, 0.98), (0.2, 0.82), (0.14, 0.62)]  # fmt: skip
+_OVAL = [
+    *((0.13, 0.42), (0.16, 0.3), (0.3, 0.24), (0.5, 0.23), (0.7, 0.24), (0.84, 0.3), (0.87, 0.42), (0.86, 0.62)),
+    *((0.8, 0.82), (0.7, 0.98), (0.59, 1.06), (0.5, 1.08), (0.41, 1.06), (0.3, 0.98), (0.2, 0.82), (0.14, 0.62)),
+]
 _TALL = [(x, y if y > 0.35 else y - 0.16) for x, y in _OVAL]
-_INNER = [(0.17, 0.36), (0.32, 0.31), (0.5, 0.35), (0.68, 0.31), (0.83, 0.36), (0.8, 0.55), (0.72, 0.86), (0.6, 0.94),
-          (0.4, 0.94), (0.28, 0.86), (0.2, 0.55)]  # fmt: skip
+_INNER = [
+    *((0.17, 0.36), (0.32, 0.31), (0.5, 0.35), (0.68, 0.31), (0.83, 0.36), (0.8, 0.55), (0.72, 0.86), (0.6, 0.94)),
+    *((0.4, 0.94), (0.28, 0.86), (0.2, 0.55)),
+]
 _EYE_L = [(0.18, 0.46), (0.24, 0.36), (0.36, 0.33), (0.48, 0.38), (0.46, 0.5), (0.35, 0.55), (0.23, 0.53)]
 _EYE_R = [(1 - x, y) for x, y in _EYE_L]
 _EYES = [(0.15, 0.46), (0.2, 0.35), (0.5, 0.33), (0.8, 0.35), (0.85, 0.46), (0.78, 0.56), (0.5, 0.53), (0.22, 0.56)]
-_NOSE = [(0.46, 0.4), (0.54, 0.4), (0.59, 0.58), (0.65, 0.67), (0.6, 0.74), (0.5, 0.76), (0.4, 0.74), (0.35, 0.67), (0.41, 0.58)]
+_NOSE = [
+    *((0.46, 0.4), (0.54, 0.4), (0.59, 0.58), (0.65, 0.67), (0.6, 0.74)),
+    *((0.5, 0.76), (0.4, 0.74), (0.35, 0.67), (0.41, 0.58)),
+]
 _MOUTH = [(0.3, 0.83), (0.38, 0.76), (0.5, 0.75), (0.62, 0.76), (0.7, 0.83), (0.62, 0.92), (0.5, 0.95), (0.38, 0.92)]
 _LOWER = [(0.2, 0.72), (0.5, 0.7), (0.8, 0.72), (0.8, 0.84), (0.7, 0.98), (0.5, 1.07), (0.3, 0.98), (0.2, 0.84)]
 _UPPER = [(0.13, 0.44), (0.16, 0.28), (0.5, 0.2), (0.84, 0.28), (0.87, 0.44), (0.8, 0.6), (0.5, 0.62), (0.2, 0.6)]
@@ -38,9 +45,19 @@ _RIGHT = [(1 - x, y) for x, y in _LEFT]
 WHOLE = ("oval", "tall", "inner")
 PARTS = ("eye_left", "eye_right", "eyes", "nose", "mouth", "lower", "upper", "half_left", "half_right")
 OUTLINES: dict[str, list[tuple[float, float]]] = {
-    "oval": _OVAL, "tall": _TALL, "inner": _INNER, "eye_left": _EYE_L, "eye_right": _EYE_R, "eyes": _EYES,
-    "nose": _NOSE, "mouth": _MOUTH, "lower": _LOWER, "upper": _UPPER, "half_left": _LEFT, "half_right": _RIGHT,
-}  # fmt: skip
+    "oval": _OVAL,
+    "tall": _TALL,
+    "inner": _INNER,
+    "eye_left": _EYE_L,
+    "eye_right": _EYE_R,
+    "eyes": _EYES,
+    "nose": _NOSE,
+    "mouth": _MOUTH,
+    "lower": _LOWER,
+    "upper": _UPPER,
+    "half_left": _LEFT,
+    "half_right": _RIGHT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +93,7 @@ def region_mask(shape: tuple[int, int], landmarks: npt.NDArray[np.float32], regi
     if rng.random() < 0.3:  # erode by blur and threshold, as the original method does
         soft = (cv2.GaussianBlur(soft, (0, 0), max(0.5, eye_span * 0.08)) > rng.uniform(0.3, 0.7)).astype(np.float32)
     sigma = eye_span * float(np.exp(rng.uniform(np.log(0.015), np.log(0.16))))
-    return np.clip(cv2.GaussianBlur(soft, (0, 0), max(0.4, sigma)), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(cv2.GaussianBlur(soft, (0, 0), max(0.4, sigma)), 0, 1), np.float32)
 
 
 def _rounded(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

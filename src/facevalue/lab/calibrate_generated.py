@@ -15,9 +15,12 @@ import onnxruntime as ort
 from facevalue.examiners.generated.heads import (
     PHOTO_WHOLE,
     PHOTO_WINDOW,
-    QUALITY_NAMES,
+    FACE_NAMES,
+    PHOTO_NAMES,
+    Combiner,
+    face_features,
     mixture,
-    quality_features,
+    photo_features,
 )
 from facevalue.examiners.generated.views import INPUT_PX
 from facevalue.lab.data import Sample
@@ -26,6 +29,8 @@ from facevalue.lab.train_residual import held_out_source
 from facevalue.opinion.calibrate import LogisticCalibration
 from facevalue.opinion.metrics import auc
 
+# How likely the next generator is of a kind not seen yet: one in (families + 1), by Laplace's rule of succession.
+KIND_SHARE = {"known family": 0.75, "new family": 0.25}
 Floats = npt.NDArray[np.float64]
 Key = tuple[str, int]
 
@@ -50,7 +55,7 @@ def _residual_logits(samples: Sequence[Sample], variants: Sequence[int], path: P
     for sample in samples:
         for variant in variants:
             logits = []
-            for name, view in sample_views(sample, variant, windows_only=True):
+            for _, view in sample_views(sample, variant, windows_only=True):
                 cut = (view.shape[0] - INPUT_PX) // 2
                 inner = view[cut : cut + INPUT_PX, cut : cut + INPUT_PX].transpose(2, 0, 1)[None].astype(np.float32)
                 logits.append(float(np.asarray(session.run(["logit"], {"windows": np.ascontiguousarray(inner)})[0])[0]))
@@ -106,14 +111,15 @@ def calibrate_photo(whole: Any, whole_logits: Any, window: Any, window_logits: A
         "photo_laundered": figures(values[~clean], labels[~clean]),
         "residual_held_out_parts_auc": {k: round(float(v), 4) for k, v in parts.items()},
     }
-    report(f"photograph family: mean AUC over sources {summary['photo_mean_auc']}, parts {summary['residual_held_out_parts_auc']}")
+    mean, by_part = summary["photo_mean_auc"], summary["residual_held_out_parts_auc"]
+    report(f"photograph family: mean AUC over sources {mean}, parts {by_part}")
     return PhotoCalibration(joined, alone, lrs, summary)
 
 
 def class_weights(labels: npt.NDArray[Any]) -> Floats:
     """Each class half of the whole."""
     share = labels.mean()
-    return np.where(labels == 1, 0.5 / share, 0.5 / (1 - share))
+    return np.asarray(np.where(labels == 1, 0.5 / share, 0.5 / (1 - share)), np.float64)
 
 
 def _half(sample: Sample) -> int:
@@ -157,41 +163,83 @@ def calibrate_together(parts: dict[str, list[Sample]], cache: Path, heads: dict[
     # Each face set's own photograph logits: none of the photograph heads saw any of these sources.
     lr_photo = _photo_of_faces(portrait, cache, heads, photo, residual)
     names = sorted(families)
-    rows: list[tuple[float, int, str, float, str]] = []
+    rows = _Rows()
     sharpness = _sharpness_cache(portrait.samples, portrait.variants)
     for i, sample in enumerate(portrait.samples):
         key = (sample.key, int(portrait.variants[i]))
-        # A fake's own family is left out: the generator that matters is the one nobody trained on.
-        others = [n for n in names if not (sample.label and n == sample.generator)]
-        face = mixture([families[n].predict_one(float(unseen[n][i])) for n in others])
-        rows.append((mixture([lr_photo[key], face]), sample.label, sample.source, sharpness[key], sample.generator))
-    faces_beside = {_stem(s): mixture([families[n].predict_one(float(beside_logits[n][i])) for n in names]) for i, s in enumerate(beside.samples)}
+        each = {n: families[n].predict_one(float(unseen[n][i])) for n in names}
+        rows.add(lr_photo[key], mixture(list(each.values())), sharpness[key], sample, "known family")
+        if sample.label:
+            # A generator met tomorrow may be of a kind that was trained on or of a new one: each fake counts once
+            # with its own family's head (which did not see this file) and once without that head.
+            rows.add(lr_photo[key], mixture([lr for n, lr in each.items() if n != sample.generator]), sharpness[key], sample, "new family")
+    beside_lr = {_stem(s): mixture([families[n].predict_one(float(beside_logits[n][i])) for n in names]) for i, s in enumerate(beside.samples)}
     photo_sharpness = _sharpness_cache(whole.samples, whole.variants)
     for sample, variant in zip(whole.samples, whole.variants, strict=True):
-        lr = photo.log10_lr[(_stem(sample), int(variant))]
-        stem = _stem(sample)
-        if int(variant) == 0 and stem in faces_beside:
-            lr = mixture([lr, faces_beside[stem]])
-        rows.append((lr, sample.label, sample.source, photo_sharpness[(sample.key, int(variant))], sample.generator))
-    x = np.array([quality_features(lr, sharp) for lr, _, _, sharp, _ in rows])
-    y = np.array([label for _, label, *_ in rows])
-    s = np.array([source for _, _, source, *_ in rows])
-    final = calibrated(x, y, source_weights(y, s), QUALITY_NAMES)
-    lrs = final.predict(x)
-    face_rows = np.zeros(len(y), bool)
-    face_rows[: len(portrait.samples)] = True
-    summary: dict[str, Any] = {"pooled": figures(lrs, y), "faces_unseen_family": {}, "bounds": [final.low, final.high]}
-    ffhq = np.array([source == "faces_real_ffhq256" for source in s]) & face_rows
-    for family in names:
-        mask = face_rows & np.array([row[4] == family for row in rows])
-        pick = mask | ffhq
-        summary["faces_unseen_family"][family] = {"n_real": int(ffhq.sum()), "n_fake": int(mask.sum()), **figures(lrs[pick], y[pick])}
+        lr, sharp = photo.log10_lr[(_stem(sample), int(variant))], photo_sharpness[(sample.key, int(variant))]
+        rows.add(lr, beside_lr.get(_stem(sample)) if int(variant) == 0 else None, sharp, sample, "photograph")
+    with_faces, without_faces, lrs = rows.calibrate(calibrated, source_weights)
+    combiner = Combiner(photo.full, photo.whole, families, with_faces, without_faces)
+    return combiner, family_heads, _summary(rows, lrs, names, combiner, figures, report)
+
+
+class _Rows:
+    """Calibration samples: photograph LR, face LR (None where no face is read), sharpness, label, source, kind."""
+
+    def __init__(self) -> None:
+        self.photo: list[float] = []
+        self.faces: list[float | None] = []
+        self.sharpness: list[float] = []
+        self.samples: list[Sample] = []
+        self.kinds: list[str] = []
+
+    def add(self, photo: float, faces: float | None, sharpness: float, sample: Sample, kind: str) -> None:
+        self.photo.append(photo)
+        self.faces.append(faces)
+        self.sharpness.append(sharpness)
+        self.samples.append(sample)
+        self.kinds.append(kind)
+
+    @property
+    def labels(self) -> npt.NDArray[np.int64]:
+        return np.array([s.label for s in self.samples])
+
+    @property
+    def sources(self) -> npt.NDArray[np.str_]:
+        return np.array([s.source for s in self.samples])
+
+    def calibrate(self, calibrated: Any, source_weights: Any) -> tuple[LogisticCalibration, LogisticCalibration, Floats]:
+        """The two final calibrations, and every sample's log10 LR by them."""
+        y, s, out = self.labels, self.sources, np.zeros(len(self.photo))
+        seen = np.array([f is not None for f in self.faces])
+        x = np.array([face_features(p, f, q) for p, f, q in zip(self.photo, self.faces, self.sharpness, strict=True) if f is not None])
+        weights = source_weights(y[seen], s[seen]) * np.array([KIND_SHARE.get(k, 1.0) for k in self.kinds])[seen]
+        with_faces = calibrated(x, y[seen], weights, FACE_NAMES)
+        out[seen] = with_faces.predict(x)
+        x = np.array([photo_features(p, q) for p, f, q in zip(self.photo, self.faces, self.sharpness, strict=True) if f is None])
+        without_faces = calibrated(x, y[~seen], source_weights(y[~seen], s[~seen]), PHOTO_NAMES)
+        out[~seen] = without_faces.predict(x)
+        return with_faces, without_faces, out
+
+
+def _summary(rows: _Rows, lrs: Floats, names: Sequence[str], combiner: Combiner, figures: Any, report: Any) -> dict[str, Any]:
+    y, s, kinds = rows.labels, rows.sources, np.array(rows.kinds)
+    generators = np.array([sample.generator for sample in rows.samples])
+    bounds = {name: [c.low, c.high] for name, c in (("with_faces", combiner.with_faces), ("without_faces", combiner.without_faces))}
+    out: dict[str, Any] = {"pooled": figures(lrs, y), "bounds": bounds}
+    ffhq = s == "faces_real_ffhq256"
+    for kind in ("known family", "new family"):
+        out[f"faces, {kind}"] = {}
+        for family in names:
+            pick = ffhq & (kinds == "known family") | (kinds == kind) & (generators == family)
+            counts = {"n_real": int((y[pick] == 0).sum()), "n_fake": int((y[pick] == 1).sum())}
+            out[f"faces, {kind}"][family] = {**counts, **figures(lrs[pick], y[pick])}
     real = y == 0
-    summary["real_at_10"] = round(float((lrs[real] >= 1).mean()), 4)
-    summary["real_at_10_by_source"] = {str(k): round(float((lrs[real & (s == k)] >= 1).mean()), 4) for k in np.unique(s[real])}
-    summary["fake_at_10"] = round(float((lrs[~real] >= 1).mean()), 4)
-    report(f"pooled: {summary['pooled']}; reals at LR 10 or more: {summary['real_at_10']}, fakes: {summary['fake_at_10']}")
-    return families, family_heads, final, summary
+    out["reals at LR 10 or more"] = round(float((lrs[real] >= 1).mean()), 4)
+    out["reals at LR 10 or more by source"] = {str(k): [round(float((lrs[real & (s == k)] >= 1).mean()), 4), int((real & (s == k)).sum())] for k in np.unique(s[real])}
+    out["fakes at LR 10 or more"] = round(float((lrs[~real] >= 1).mean()), 4)
+    report(f"pooled: {out['pooled']}; reals at LR 10 or more: {out['reals at LR 10 or more']}, fakes: {out['fakes at LR 10 or more']}")
+    return out
 
 
 def _photo_of_faces(portrait: Any, cache: Path, heads: dict[str, Any], photo: PhotoCalibration, residual: Path) -> dict[tuple[str, int], float]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from facevalue.errors import FacevalueError, MissingExtraError, UsageError
+from facevalue.errors import DecodeError, FacevalueError, MissingExtraError, UnreadableError, UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Make labelled forgeries, send pictures on trips, train examiners.")
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
@@ -50,13 +50,13 @@ def launder(
     preset: Annotated[str, typer.Option(help="The trip; 'list' prints the names.")] = "whatsapp",
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
-    """Send pictures on a trip: chat apps, screenshots, crops, codecs, print-like noise. Metadata does not survive,
-    so a forged picture's declaration is written again."""
+    """Send pictures on a trip: chat apps, screenshots, crops, codecs, print-like noise.
+
+    Metadata do not survive, so the declaration of a picture that says it was made or composited is written again.
+    """
     import zlib
 
-    from PIL import Image
-
-    from facevalue.lab.forge import read_picture
+    from facevalue.lab.forge import declared_type, read_media, save_copy
     from facevalue.lab.launder import PRESETS
     from facevalue.lab.launder import launder as run
 
@@ -66,19 +66,29 @@ def launder(
     if preset not in PRESETS:
         raise UsageError(f"unknown preset '{preset}'; one of: {', '.join(PRESETS)}")
     out.mkdir(parents=True, exist_ok=True)
+    count = 0
     for path in _pictures(pictures):
-        pixels, _ = read_picture(path)
+        try:
+            media, _ = read_media(path)
+        except (DecodeError, UnreadableError) as error:
+            _say(f"{path.name}: {error}")
+            continue
         target = out / f"{path.stem}-{preset}.png"
-        # The preset's last step has already been through its codec: PNG keeps those pixels as they are.
-        Image.fromarray(run(pixels, preset, seed ^ zlib.crc32(path.name.encode()))).save(target)
+        copy = run(media.picture.pixels, preset, seed ^ zlib.crc32(path.name.encode()))
+        save_copy(copy, target, declared_type(media.facts), f"facevalue lab: {preset}")
         typer.echo(str(target))
+        count += 1
+    if not count:
+        raise UsageError("nothing was laundered")
 
 
 @app.command()
 def train(
     examiner: Annotated[str, typer.Argument(help="generated or face_blend.")],
-    data: Annotated[Path, typer.Option(help="The data folder, laid out as in docs/training.md.")],
-    out: Annotated[Path, typer.Option(help="Work folder: caches, checkpoints, results. Resumes from what is there.")] = Path("build/train"),
+    data: Annotated[Path, typer.Option(help="The data folder, laid out as in docs/data.md.")],
+    out: Annotated[
+        Path, typer.Option(help="Work folder: caches, checkpoints, results. Resumes from what is there.")
+    ] = Path("build/train"),
     steps: Annotated[int, typer.Option(help="Override the number of steps (0: the recipe's).")] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads for the network.")] = 0,
     install: Annotated[bool, typer.Option(help="Copy the results into the examiner's folder.")] = False,

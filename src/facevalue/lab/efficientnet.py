@@ -47,7 +47,7 @@ class MBConv(nn.Module):
         """(N, cin, H, W) -> (N, cout, H / stride, W / stride)."""
         y = self.act(self._bn0(self._expand_conv(x))) if self.expands else x
         y = self.act(self._bn1(self._depthwise_conv(y)))
-        y = self._bn2(self._project_conv(y))
+        y = torch.as_tensor(self._bn2(self._project_conv(y)))
         return x + y if self.skips else y
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -54,16 +55,22 @@ def build(samples: Iterable[Sample], path: Path) -> list[BankFace]:
     """Load the bank from path, or make it from the samples and keep it there (lossless)."""
     if not path.is_file():
         found = [f for f in map(bank_face, samples) if f is not None]
-        meta = [{"landmarks": f.face.landmarks.tolist(), "box": list(f.box), "source": f.source, "label": f.label, "pair": f.pair, "key": f.key} for f in found]
+        meta = [_record(f) for f in found]
         blobs: dict[str, npt.NDArray[np.uint8]] = {str(i): np.asarray(cv2.imencode(".png", f.face.pixels)[1]).ravel() for i, f in enumerate(found)}
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **blobs)  # type: ignore[arg-type]
     with np.load(path) as stored:
         meta = json.loads(bytes(stored["meta"]).decode())
-        return [
-            BankFace(
-                RealFace(np.asarray(cv2.imdecode(stored[str(i)], cv2.IMREAD_COLOR), np.uint8), np.array(m["landmarks"], np.float32)),
-                (m["box"][0], m["box"][1], m["box"][2], m["box"][3]), m["source"], m["label"], m["pair"], m["key"],
-            )
-            for i, m in enumerate(meta)
-        ]  # fmt: skip
+        return [_restored(stored[str(i)], record) for i, record in enumerate(meta)]
+
+
+def _record(face: BankFace) -> dict[str, Any]:
+    kept = {"source": face.source, "label": face.label, "pair": face.pair, "key": face.key}
+    return {"landmarks": face.face.landmarks.tolist(), "box": list(face.box), **kept}
+
+
+def _restored(png: npt.NDArray[np.uint8], record: dict[str, Any]) -> BankFace:
+    pixels = np.asarray(cv2.imdecode(png, cv2.IMREAD_COLOR), np.uint8)
+    x, y, w, h = record["box"]
+    face = RealFace(pixels, np.array(record["landmarks"], np.float32))
+    return BankFace(face, (x, y, w, h), record["source"], record["label"], record["pair"], record["key"])

@@ -75,7 +75,7 @@ def sample_views(sample: Sample, variant: int, *, windows_only: bool = False, wh
 
 def cache_path(cache: Path, sample: Sample, variant: int) -> Path:
     """The .npz file of one sample and variant."""
-    name = hashlib.sha1(f"{sample.key}#{variant}".encode()).hexdigest()[:20]
+    name = hashlib.sha1(f"{sample.key}#{variant}".encode(), usedforsecurity=False).hexdigest()[:20]
     return cache / name[:2] / f"{name}.npz"
 
 
@@ -90,7 +90,7 @@ def extract(sample: Sample, variant: int, embedder: ClipEmbedder, cache: Path) -
             arrays[f"{view}.{name}"] = values.astype(np.float16)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".tmp.npz")
-    np.savez(partial, **arrays)
+    np.savez(partial, **arrays)  # type: ignore[arg-type]
     partial.rename(path)
     return path
 

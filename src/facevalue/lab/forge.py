@@ -9,26 +9,32 @@ writes none of them to disk.
 from __future__ import annotations
 
 import hashlib
+import html
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from facevalue.errors import UsageError
+from facevalue.errors import DecodeError, UnreadableError, UsageError
+from facevalue.examiners.metadata.declarations import declarations
+from facevalue.examiners.metadata.source_types import declares_synthetic
 from facevalue.exhibit import Exhibit
 from facevalue.faces import detect_faces
 from facevalue.lab.blend import Blend, RealFace, composite, self_blend
-from facevalue.media import decode
+from facevalue.media import Media, decode
 
 Pixels = npt.NDArray[np.uint8]
 METHODS = ("blend", "composite", "reconstruct", "splice")
 COMPOSITE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 ALGORITHMIC_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
+TRAINED_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 MANIFEST = "manifest.jsonl"
 JPEG_QUALITY = 92
 
@@ -48,10 +54,16 @@ class Forgery:
     sha256: str
 
 
+def read_media(path: Path) -> tuple[Media, str]:
+    """A picture with its facts, and the file's sha256. Raises DecodeError or UnreadableError."""
+    exhibit = Exhibit.open(path)
+    return decode(exhibit), exhibit.sha256
+
+
 def read_picture(path: Path) -> tuple[Pixels, str]:
     """A picture's upright sRGB pixels and the file's sha256. Raises DecodeError or UnreadableError."""
-    exhibit = Exhibit.open(path)
-    return decode(exhibit).picture.pixels, exhibit.sha256
+    media, digest = read_media(path)
+    return media.picture.pixels, digest
 
 
 def forge(sources: Iterable[Path], out: Path, method: str = "blend", seed: int = 0, donors: Iterable[Path] = (),
@@ -70,13 +82,17 @@ def forge(sources: Iterable[Path], out: Path, method: str = "blend", seed: int =
     out.mkdir(parents=True, exist_ok=True)
     for i, path in enumerate(paths):
         rng = np.random.default_rng((seed, i))
-        pixels, digest = read_picture(path)
         giver = None
         if method == "composite":
             giver = next((g for g in rng.permutation(np.array(givers, object)).tolist() if g != path), None)
             if giver is None:
                 raise UsageError("composite needs a donor: give a second picture or --donor")
-        made = _make(method, pixels, giver, rng)
+        try:
+            pixels, digest = read_picture(path)
+            made = _make(method, pixels, giver, rng)
+        except (DecodeError, UnreadableError) as error:
+            report(f"{path.name}: {error}, nothing was forged")
+            continue
         if made is None:
             report(f"{path.name}: no face of at least 48 px, nothing was forged")
             continue
@@ -133,7 +149,8 @@ def redraw(pixels: Pixels, rng: np.random.Generator) -> Blend:
     grown = cv2.resize(small, (width, height), interpolation=kernel)
     smooth = cv2.bilateralFilter(grown, 5, 30, 3)
     out = cv2.addWeighted(smooth, 1.6, cv2.GaussianBlur(smooth, (0, 0), 1.4), -0.6, 0)
-    return Blend(np.asarray(out, np.uint8), np.ones((height, width), np.float32), "reconstruct", {"factor": factor, "kernel": kernel})
+    everywhere = np.ones((height, width), np.float32)
+    return Blend(np.asarray(out, np.uint8), everywhere, "reconstruct", {"factor": factor, "kernel": kernel})
 
 
 def _write(made: Blend, out: Path, stem: str, source: Path, digest: str, giver: Path | None, seed: int) -> Forgery:
@@ -141,8 +158,17 @@ def _write(made: Blend, out: Path, stem: str, source: Path, digest: str, giver: 
     kind = ALGORITHMIC_TYPE if made.method == "reconstruct" else COMPOSITE_TYPE
     save_labelled(made.pixels, picture, kind, f"facevalue lab: {made.method}")
     Image.fromarray(np.round(made.mask * 255).astype(np.uint8)).save(mask)
-    line = Forgery(picture.name, mask.name, made.method, source.name, digest, giver.name if giver else None, made.parameters, seed,
-                   hashlib.sha256(picture.read_bytes()).hexdigest())  # fmt: skip
+    line = Forgery(
+        file=picture.name,
+        mask=mask.name,
+        method=made.method,
+        source=source.name,
+        source_sha256=digest,
+        donor=giver.name if giver else None,
+        parameters=made.parameters,
+        seed=seed,
+        sha256=hashlib.sha256(picture.read_bytes()).hexdigest(),
+    )
     with (out / MANIFEST).open("a", encoding="utf-8") as stream:
         stream.write(json.dumps(asdict(line), sort_keys=True) + "\n")
     return line
@@ -167,7 +193,7 @@ def xmp_label(digital_source_type: str, tool: str) -> bytes:
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
         '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""'
         ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
-        f' Iptc4xmpExt:DigitalSourceType="{digital_source_type}" xmp:CreatorTool="{tool}"/>'
+        f' Iptc4xmpExt:DigitalSourceType="{html.escape(digital_source_type)}" xmp:CreatorTool="{html.escape(tool)}"/>'
         '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
     ).encode()
 
@@ -175,3 +201,21 @@ def xmp_label(digital_source_type: str, tool: str) -> bytes:
 def save_labelled(pixels: Pixels, path: Path, digital_source_type: str, tool: str) -> None:
     """Write a JPEG with the visible mark and the XMP declaration."""
     Image.fromarray(visible_mark(pixels)).save(path, quality=JPEG_QUALITY, subsampling=2, xmp=xmp_label(digital_source_type, tool))
+
+
+def declared_type(facts: Mapping[str, Any]) -> str | None:
+    """The digital source type that a copy of this picture must go on declaring; None when it declares nothing.
+
+    A statement of another kind (generation parameters, a credential) becomes "trained algorithmic media".
+    """
+    stated = [r for r in declarations(facts) if r.details.get("strength") == "statement"]
+    types = [r.value for r in stated if r.value and declares_synthetic(r.value)]
+    return (types or [TRAINED_TYPE])[0] if stated else None
+
+
+def save_copy(pixels: Pixels, path: Path, digital_source_type: str | None, tool: str) -> None:
+    """Write a PNG; with a digital source type it declares that in XMP, so that no label is lost in a copy."""
+    info = PngInfo()
+    if digital_source_type:
+        info.add_itxt("XML:com.adobe.xmp", xmp_label(digital_source_type, tool).decode())
+    Image.fromarray(pixels).save(path, pnginfo=info)

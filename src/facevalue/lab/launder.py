@@ -98,7 +98,7 @@ def noise(low: float = 1.0, high: float = 6.0) -> Step:
 
     def step(pixels: Pixels, rng: np.random.Generator) -> Pixels:
         sigma = float(rng.uniform(low, high))
-        grain = rng.normal(0, sigma, pixels.shape[:2] + (1,)) + rng.normal(0, sigma / 2, pixels.shape)
+        grain = rng.normal(0, sigma, (*pixels.shape[:2], 1)) + rng.normal(0, sigma / 2, pixels.shape)
         return np.clip(pixels + grain, 0, 255).astype(np.uint8)
 
     return step

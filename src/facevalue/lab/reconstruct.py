@@ -106,4 +106,4 @@ def reconstruct(net: Autoencoder, pixels: Pixels) -> Pixels:
     x = torch.from_numpy((pixels[:height, :width].transpose(2, 0, 1)[None] / 127.5 - 1).astype(np.float32))
     with torch.inference_mode():
         y = net(x)[0].clamp(-1, 1).numpy()
-    return np.round((y.transpose(1, 2, 0) + 1) * 127.5).astype(np.uint8)
+    return np.asarray(np.round((y.transpose(1, 2, 0) + 1) * 127.5), np.uint8)

@@ -29,6 +29,7 @@ from facevalue.lab.launder import augment
 from facevalue.opinion.metrics import auc
 
 Array = npt.NDArray[np.float32]
+Pixels = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class PairMaker:
         group = self.groups[int(self.rng.choice(len(self.groups), p=self.weights))]
         return group[int(self.rng.integers(len(group)))], group
 
-    def synthetic(self) -> tuple[Array, Array, Array]:
+    def synthetic(self) -> tuple[Pixels, Pixels, Array]:
         """(real, fake, mask): crops uint8 (S, S, 3), mask float32 (S, S)."""
         base, group = self._real()
         draw = self.rng.random()
@@ -82,17 +83,17 @@ class PairMaker:
         elif draw < 0.5:
             made = blend.self_blend(base.face, self.rng, [str(self.rng.choice(blend.PARTS))])
         else:
-            made = blend.composite(base.face, self._partner(base, group).face, self.rng)
+            made = blend.composite(base.face, self.partner(base, group).face, self.rng)
         real, fake, mask = self._cut(base, [base.face.pixels, made.pixels], made.mask)
         return real, fake, mask
 
-    def _partner(self, base: BankFace, group: list[BankFace]) -> BankFace:
+    def partner(self, base: BankFace, group: list[BankFace]) -> BankFace:
         """A face of the same source in a similar pose: the nearest of a dozen in aligned landmarks."""
         candidates = [group[int(i)] for i in self.rng.integers(len(group), size=12)]
         shape = _normalised(base)
         return min((c for c in candidates if c is not base), key=lambda c: float(np.abs(_normalised(c) - shape).sum()), default=candidates[0])
 
-    def swap(self) -> tuple[Array, Array, None]:
+    def swap(self) -> tuple[Pixels, Pixels, None]:
         """(real, fake, None) of one clip of the swap set."""
         sides = self.swaps[int(self.rng.integers(len(self.swaps)))]
         real, fake = sides[0][0], sides[1][int(self.rng.integers(len(sides[1])))]
@@ -100,7 +101,7 @@ class PairMaker:
         cuts = [_trip(face_crop(f.face.pixels, f.box, margin), seed, flip) for f in (real, fake)]
         return cuts[0], cuts[1], None
 
-    def _cut(self, base: BankFace, pictures: list[npt.NDArray[np.uint8]], mask: Array) -> tuple[Array, Array, Array]:
+    def _cut(self, base: BankFace, pictures: list[Pixels], mask: Array) -> tuple[Pixels, Pixels, Array]:
         margin = float(self.rng.uniform(1.15, 1.5))
         x, y, w, h = base.box
         shift = self.rng.normal(0, 0.03, 2) * w
@@ -108,7 +109,7 @@ class PairMaker:
         seed, flip = int(self.rng.integers(2**31)), bool(self.rng.random() < 0.5)
         cuts = [_trip(face_crop(p, box, margin), seed, flip) for p in pictures]
         grey = np.repeat((mask * 255).astype(np.uint8)[..., None], 3, axis=2)
-        area = face_crop(grey, box, margin)[..., 0].astype(np.float32) / 255.0
+        area = np.asarray(face_crop(grey, box, margin)[..., 0] / 255.0, np.float32)
         return cuts[0], cuts[1], area[:, ::-1] if flip else area
 
     def batch(self, recipe: BlendRecipe) -> tuple[Array, Array, Array, Array]:
@@ -116,7 +117,7 @@ class PairMaker:
         images, labels, masks, known = [], [], [], []
         small = (FACE_CROP_PX // 8, FACE_CROP_PX // 8)
         empty = np.zeros(small, np.float32)
-        makers: list[Callable[[], tuple[Array, Array, Array | None]]] = [self.synthetic] * recipe.synthetic_pairs
+        makers: list[Callable[[], tuple[Pixels, Pixels, Array | None]]] = [self.synthetic] * recipe.synthetic_pairs
         makers += [self.swap] * (recipe.swap_pairs if self.swaps else 0)
         for make in makers:
             real, fake, area = make()
@@ -196,7 +197,8 @@ def train(bank: list[BankFace], warm_start: Path | None, out: Path, recipe: Blen
         losses.append(float(loss.detach()))
         if step % 50 == 0:
             rate = (step - start) / (time.monotonic() - began)
-            report(f"step {step}/{recipe.steps} loss {np.mean(losses[-50:]):.4f} {rate:.2f} steps/s, {(recipe.steps - step) / rate / 60:.0f} min left")
+            left = f"{rate:.2f} steps/s, {(recipe.steps - step) / rate / 60:.0f} min left"
+            report(f"step {step}/{recipe.steps} loss {np.mean(losses[-50:]):.4f} {left}")
         if step % evaluate_every == 0 or step == recipe.steps:
             figures = evaluate(average.module, judge, device)
             report(f"step {step} " + json.dumps(figures))
@@ -232,7 +234,11 @@ def evaluate(net: nn.Module, judge: list[BankFace], device: torch.device) -> dic
     crisp = [f for f in judge if f.label == 0 and f.box[2] >= 90 and not f.pair][:160]
     if len(crisp) < 2:
         return out
-    for name, make in (("self_blend", lambda f: blend.self_blend(f.face, maker.rng)), ("composite", lambda f: blend.composite(f.face, maker._partner(f, crisp).face, maker.rng))):
+    makers: dict[str, Callable[[BankFace], blend.Blend]] = {
+        "self_blend": lambda f: blend.self_blend(f.face, maker.rng),
+        "composite": lambda f: blend.composite(f.face, maker.partner(f, crisp).face, maker.rng),
+    }
+    for name, make in makers.items():
         fakes = np.stack([face_crop(make(f).pixels, f.box) for f in crisp])
         reals = np.stack([face_crop(f.face.pixels, f.box) for f in crisp])
         both = predict(net, np.concatenate([reals, fakes]), device)

@@ -108,12 +108,13 @@ def train(samples: list[Sample], out: Path, recipe: ResidualRecipe, threads: int
     began, losses = time.monotonic(), []
     for step in range(start + 1, recipe.steps + 1):
         rng = np.random.default_rng((recipe.seed, step))
-        images, labels = [], []
+        images: list[Pixels] = []
+        labels: list[float] = []
         for _ in range(recipe.matched_pairs):
             sides = matched[int(rng.choice(len(matched), p=weight))]
-            for label in (0, 1):
-                images.append(_window(augment(sides[label][int(rng.integers(len(sides[label])))], rng), rng))
-                labels.append(float(label))
+            for kind in (0, 1):
+                images.append(_window(augment(sides[kind][int(rng.integers(len(sides[kind])))], rng), rng))
+                labels.append(float(kind))
         for _ in range(recipe.reconstructed_pairs):
             real = reals[int(rng.integers(len(reals)))]
             made = reconstruct(zoo[int(rng.integers(len(zoo)))], real)
@@ -132,7 +133,8 @@ def train(samples: list[Sample], out: Path, recipe: ResidualRecipe, threads: int
         losses.append(float(loss.detach()))
         if step % 50 == 0:
             rate = (step - start) / (time.monotonic() - began)
-            report(f"step {step}/{recipe.steps} loss {np.mean(losses[-50:]):.4f} {rate:.2f} steps/s, {(recipe.steps - step) / rate / 60:.0f} min left")
+            left = f"{rate:.2f} steps/s, {(recipe.steps - step) / rate / 60:.0f} min left"
+            report(f"step {step}/{recipe.steps} loss {np.mean(losses[-50:]):.4f} {left}")
         if step % 250 == 0 or step == recipe.steps:
             report(f"step {step} mean AUC over held-out sources {evaluate(net, judge):.4f}")
             torch.save({"net": net.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(), "step": step}, checkpoint)

@@ -1,4 +1,4 @@
-"""Decoding: from an exhibit's bytes to an upright sRGB picture and facts about the file, in a limited worker process."""
+"""Decoding: from an exhibit's bytes to an upright sRGB picture and facts on the file, in a limited worker process."""
 
 from facevalue.media.decode import decode
 from facevalue.media.picture import Limits, Media, Picture, PictureQuality

@@ -1,20 +1,26 @@
-"""Measuring a picture's quality: size, compression and blur."""
+"""Measuring a picture's quality: size, compression and blur.
+
+OpenCV is imported on use: the decoding worker imports this package, never measures, and starts sooner without it.
+"""
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from facevalue.media.picture import PictureQuality
 
 SHARPNESS_SIDE_PX = 512
+MIDDLE_SIDE_PX = 2048
 
 
 def picture_quality(pixels: npt.NDArray[np.uint8], jpeg_quality: int | None = None) -> PictureQuality:
     """Quality of an upright sRGB picture, uint8 (H, W, 3); jpeg_quality comes from the file's facts."""
+    import cv2
+
     height, width = pixels.shape[:2]
-    middle = pixels[max(0, (height - 2048) // 2) : (height + 2048) // 2, max(0, (width - 2048) // 2) : (width + 2048) // 2]
+    top, left = max(0, (height - MIDDLE_SIDE_PX) // 2), max(0, (width - MIDDLE_SIDE_PX) // 2)
+    middle = pixels[top : top + MIDDLE_SIDE_PX, left : left + MIDDLE_SIDE_PX]
     luma = cv2.cvtColor(np.ascontiguousarray(middle), cv2.COLOR_RGB2GRAY)
     scale = min(1.0, SHARPNESS_SIDE_PX / min(height, width))
     small = cv2.resize(luma, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else luma

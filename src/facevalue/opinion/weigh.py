@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from facevalue.finding import DECLARES_SYNTHETIC, Finding, Opinion, Question, QuestionOpinion, Status, Verdict
+from facevalue.finding import DECLARES_SYNTHETIC, Finding, Opinion, Question, QuestionOpinion, Region, Status, Verdict
 from facevalue.opinion.bands import band
 
 # The contract's thresholds on log10 LR.
@@ -50,7 +50,7 @@ def weigh(findings: Sequence[Finding], copies: Mapping[str, Sequence[Finding]] |
     """
     asked = [q for q in Question if any(f.question == q for f in findings)]
     by_question = {str(q): _question(q, findings, copies or {}) for q in asked}
-    declared = [r for f in findings for r in f.regions if r.kind == "field" and r.label == DECLARES_SYNTHETIC]
+    declared = declarations(findings)
     judged = [o for o in by_question.values() if o.log10_lr is not None]
     loudest = max(judged, key=lambda o: o.log10_lr if o.log10_lr is not None else -np.inf, default=None)
     verdict = _verdict(bool(declared), judged, by_question.values(), findings)
@@ -64,6 +64,12 @@ def weigh(findings: Sequence[Finding], copies: Mapping[str, Sequence[Finding]] |
         reasons.append(NOT_PROOF)
     log10_lr = loudest.log10_lr if loudest else None
     return Opinion(verdict, log10_lr, band(log10_lr), by_question, tuple(dict.fromkeys(reasons)), dict(quality or {}))
+
+
+def declarations(findings: Sequence[Finding]) -> list[Region]:
+    """The fields that state, rather than hint, that a model made or composited the exhibit."""
+    fields = [r for f in findings for r in f.regions if r.kind == "field" and r.label == DECLARES_SYNTHETIC]
+    return [r for r in fields if r.details.get("strength", "statement") == "statement"]
 
 
 def unexamined(why: str, questions: Sequence[Question] = ()) -> Opinion:
@@ -105,7 +111,8 @@ def _steadied(opinion: QuestionOpinion, copies: Mapping[str, float]) -> Question
         return opinion
     name, weakest = min(copies.items(), key=lambda item: item[1])
     if weakest >= original or band(weakest) == band(original):
-        return replace(opinion, log10_lr=min(original, weakest), band=band(min(original, weakest)))
+        steady = min(original, weakest)
+        return replace(opinion, log10_lr=steady, band=band(steady), why=_numbers(opinion.question, steady))
     lowered = replace(opinion, log10_lr=weakest, band=band(weakest))
     change = f"log10 LR {original:+.1f} falls to {weakest:+.1f} in a copy ({name})"
     if original >= SUSPECT_LOG10_LR > weakest:

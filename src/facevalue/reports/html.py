@@ -85,7 +85,7 @@ def _opinion(exam: Examination) -> dict[str, Any]:
     return {
         "verdict": words.verdict_words(opinion.verdict),
         "overall_lr": words.lr_words(opinion.log10_lr),
-        "reasons": [words.plain(reason) for reason in opinion.reasons],
+        "reasons": view.verdict_reasons(opinion),
         "questions": [view.question_view(q) for q in opinion.by_question.values()],
         "segments": view.scale_segments(),
         # Each face's record stands beside its crop.

@@ -79,7 +79,8 @@ def _field_lines(exam: Examination) -> Iterator[Line]:
             if region.kind == "field" and region.label in labels:
                 value = plain(region.value or "")
                 value = value if len(value) <= MAX_VALUE_CHARS else f"{value[:MAX_VALUE_CHARS]}..."
-                yield labels[region.label], f"{plain(region.field_name or '')} = {value}"
+                label = "hint" if words.is_hint(region) else labels[region.label]
+                yield label, f"{plain(region.field_name or '')} = {value}"
 
 
 def _print_verdict(exam: Examination, console: Console) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from facevalue.examine import Examination
 from facevalue.examiners.base import Card
-from facevalue.finding import CONTRADICTION, DECLARES_SYNTHETIC, Finding, QuestionOpinion, Region
+from facevalue.finding import CONTRADICTION, DECLARES_SYNTHETIC, Finding, Opinion, QuestionOpinion, Region
+from facevalue.opinion.weigh import NOT_PROOF
 from facevalue.reports import words
 from facevalue.reports.cards import Rates, rates, regimes
 from facevalue.reports.words import plain
@@ -88,6 +89,16 @@ def question_view(opinion: QuestionOpinion) -> QuestionView:
     )
 
 
+def verdict_reasons(opinion: Opinion) -> list[str]:
+    """The reasons that belong beside the verdict: the deciding one, and whatever no question's card says anyway.
+
+    Where the verdict is that a question stayed open, the reasons of those questions are the deciding ones.
+    """
+    asked = opinion.by_question.values()
+    elsewhere = {q.why for q in asked if q.status != "inconclusive"} | {NOT_PROOF}
+    return [plain(r) for i, r in enumerate(opinion.reasons) if i == 0 or r not in elsewhere]
+
+
 def scale_position(log10_lr: float) -> float:
     """Per cent from the left (bona fide) of a scale that ends at LR 1/100,000 and 100,000."""
     return round(50 + 50 * max(-1.0, min(1.0, log10_lr / SCALE_END_LOG10)), 1)
@@ -136,8 +147,9 @@ def field_views(exam: Examination) -> list[FieldView]:
 
 
 def _field(finding: Finding, region: Region) -> FieldView:
-    meanings = {DECLARES_SYNTHETIC: "states that a model made or composited it", CONTRADICTION: "contradiction"}
-    kinds = {DECLARES_SYNTHETIC: "declared", CONTRADICTION: "contradiction"}
+    verb = "hints" if words.is_hint(region) else "states"
+    meanings = {DECLARES_SYNTHETIC: f"{verb} that a model made or composited it", CONTRADICTION: "contradiction"}
+    kinds = {DECLARES_SYNTHETIC: "other" if words.is_hint(region) else "declared", CONTRADICTION: "contradiction"}
     value = plain(region.value or "")
     if len(value) > MAX_VALUE_CHARS:
         value = f"{value[:MAX_VALUE_CHARS]}… ({len(value):,} characters)"

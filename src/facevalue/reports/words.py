@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
+from facevalue.finding import DECLARES_SYNTHETIC, Region
+
 FOR_BONA_FIDE = "_for_bona_fide"
 
 ABSENCE = "Absence of detection is not proof of authenticity."
@@ -193,6 +195,11 @@ def lr_sentence(question: str, log10_lr: float) -> str:
         return "The findings are about equally probable under both propositions."
     first, second = ("first", "second") if log10_lr > 0 else ("second", "first")
     return f"The findings are {times} times more probable if the {first} proposition is true than if the {second} is."
+
+
+def is_hint(region: Region) -> bool:
+    """Whether a field only hints at synthesis, so that no verdict may rest on it."""
+    return region.label == DECLARES_SYNTHETIC and region.details.get("strength", "statement") != "statement"
 
 
 _KEPT_FORMATS = {"\u200c", "\u200d"}  # joiners belong to the spelling of Persian, Hindi and emoji

