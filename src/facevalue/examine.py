@@ -153,7 +153,9 @@ def check_many(
     return _stream(iter(sources), workers, limits, questions)
 
 
-def _stream(sources: Iterator[Source], workers: int, limits: Limits, questions: Collection[str] | None) -> Iterator[Examination]:
+def _stream(
+    sources: Iterator[Source], workers: int, limits: Limits, questions: Collection[str] | None
+) -> Iterator[Examination]:
     with ThreadPoolExecutor(workers, thread_name_prefix="facevalue") as pool:
         running: set[Future[Examination]] = set()
         try:
@@ -229,7 +231,9 @@ def _examine(examiner: Examiner, subject: Subject, watch: _Watch) -> Finding:
         watch.mark(examiner.name)
 
 
-def _copies(subject: Subject, examiners: Sequence[Examiner], findings: Sequence[Finding], watch: _Watch) -> dict[str, list[Finding]]:
+def _copies(
+    subject: Subject, examiners: Sequence[Examiner], findings: Sequence[Finding], watch: _Watch
+) -> dict[str, list[Finding]]:
     """Findings on re-encoded copies, by the examiners whose evidence is strong enough to need confirming."""
     strong = {f.examiner for f in findings if (f.log10_lr or 0.0) >= STABILITY_FROM_LOG10_LR}
     again = [e for e in examiners if e.reads_pixels and e.name in strong]
@@ -259,11 +263,15 @@ def _with_notes(opinion: Opinion, picture: Picture) -> Opinion:
     return replace(opinion, reasons=(*opinion.reasons, *picture.notes))
 
 
-def _not_examined(findings: Sequence[Finding], asked: set[Question], examiners: Sequence[Examiner]) -> tuple[tuple[str, str], ...]:
+def _not_examined(
+    findings: Sequence[Finding], asked: set[Question], examiners: Sequence[Examiner]
+) -> tuple[tuple[str, str], ...]:
     out = [(f.examiner, f.why) for f in findings if f.status in (Status.INAPPLICABLE, Status.FAILED)]
     answered = {e.question for e in examiners}
     if Question.EDITED in asked and Question.EDITED not in answered:
-        out.append((str(Question.EDITED), "no examiner for splices, copy-moves or inpainting outside faces is installed"))
+        out.append(
+            (str(Question.EDITED), "no examiner for splices, copy-moves or inpainting outside faces is installed")
+        )
     return tuple(out)
 
 
@@ -280,7 +288,9 @@ def _provenance(findings: Sequence[Finding], facts: Mapping[str, Any]) -> dict[s
     }
 
 
-def _undecoded(exhibit: Exhibit, why: str, facts: Mapping[str, Any], examiners: Sequence[Examiner], watch: _Watch) -> Examination:
+def _undecoded(
+    exhibit: Exhibit, why: str, facts: Mapping[str, Any], examiners: Sequence[Examiner], watch: _Watch
+) -> Examination:
     """Nothing decoded, but what the bytes declare can still be read."""
     readers = [e for e in examiners if not e.reads_pixels]
     blind = Subject(exhibit, None, facts, None, None)

@@ -18,7 +18,9 @@ def face(portrait: np.ndarray) -> Face:
 
 def test_blur_lowers_sharpness(portrait: np.ndarray, face: Face) -> None:
     values = [
-        face_quality(cv2.GaussianBlur(portrait, (0, 0), sigma) if sigma else portrait, face.box, face.landmarks).sharpness
+        face_quality(
+            cv2.GaussianBlur(portrait, (0, 0), sigma) if sigma else portrait, face.box, face.landmarks
+        ).sharpness
         for sigma in (0, 1, 2, 4)
     ]
     assert values == sorted(values, reverse=True)

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 
 from facevalue.finding import DECLARES_SYNTHETIC, Finding, Question, Region, Status, Verdict
+from facevalue.opinion.weigh import NOT_PROOF
 from facevalue.reports.html import render_html
+from facevalue.reports.view import verdict_reasons
 
 ATTACK = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'&{{7*7}}"
 
@@ -86,6 +88,44 @@ def test_error_rates_fall_back_to_the_overall_ones() -> None:
     text = page(exam).text
     assert "measured over all qualities, not for this one" in text
     assert "0.91 (0.89 to 0.93)" in text
+
+
+def test_no_reason_is_said_twice() -> None:
+    """Beside the verdict stands what decided it; the other questions' reasons stand on their own cards."""
+    deciding, other, note = "The deciding reason.", "The other question's reason.", "Only here."
+    weighed = handmade.opinion(
+        Verdict.SUSPECT,
+        handmade.question("face_swapped", 1.4, "moderate", deciding),
+        handmade.question("generated", -1.0, "moderate_for_bona_fide", other),
+        reasons=(deciding, other, note, NOT_PROOF),
+    )
+    exam = handmade.suspect(opinion=weighed)
+    assert verdict_reasons(exam.opinion) == [deciding, note]
+    text = page(exam).text
+    assert text.count(other) == 1
+    assert text.count(note) == 1
+    assert NOT_PROOF not in text
+    assert "not proof of authenticity" in text
+
+
+def test_an_inconclusive_verdict_shows_which_question_stayed_open() -> None:
+    first, open_ = "A louder question.", "Inconclusive: not stable."
+    weighed = handmade.opinion(
+        Verdict.INCONCLUSIVE,
+        handmade.question("generated", 0.6, "weak", first),
+        handmade.question("face_swapped", 0.1, "neutral", open_, "inconclusive"),
+        reasons=(first, open_),
+    )
+    assert verdict_reasons(weighed) == [first, open_]
+
+
+def test_a_hint_is_not_shown_as_a_statement() -> None:
+    details = {"strength": "hint"}
+    hint = Region("field", DECLARES_SYNTHETIC, field_name="PNG prompt", value="graph", details=details)
+    finding = Finding("metadata", Question.PROVENANCE, Status.FOUND, "It hints.", regions=(hint,))
+    text = page(handmade.suspect(findings=(finding,))).text
+    assert "hints that a model made or composited it" in text
+    assert "states that a model made or composited it" not in text
 
 
 def test_hostile_text_is_escaped_everywhere() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import handmade
 import pytest
 
-from facevalue.finding import DECLARES_SYNTHETIC, Finding, Question, Region, Status, Verdict
+from facevalue.finding import CONTRADICTION, DECLARES_SYNTHETIC, Finding, Question, Region, Status, Verdict
 from facevalue.reports.terminal import make_console, print_examination
 
 
@@ -89,6 +90,16 @@ def test_hostile_text_cannot_steer_the_terminal() -> None:
     assert not set("\x1b\x07\u202e\x9b") & set(text)
     assert "[bold red]" in text
     assert not any(line.startswith("name: VERIFIED") for line in text.splitlines())
+
+
+def test_a_hint_is_called_one() -> None:
+    hint = Region("field", DECLARES_SYNTHETIC, field_name="PNG prompt", value="graph", details={"strength": "hint"})
+    odd = Region("field", CONTRADICTION, field_name="EXIF date", value="2099", details={"strength": "hint"})
+    finding = Finding("metadata", Question.PROVENANCE, Status.FOUND, "It hints.", regions=(hint, odd))
+    text = printed(handmade.suspect(findings=(finding,)))
+    assert re.search(r"hint +PNG prompt = graph", text)
+    assert re.search(r"contradiction +EXIF date = 2099", text)
+    assert "declared" not in text
 
 
 def test_unreadable_says_why() -> None:

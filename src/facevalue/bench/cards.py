@@ -62,7 +62,30 @@ def readme_table(report: Report) -> str:
     notes = [f"Written by `{report.command}`; 95% intervals in parentheses."]
     if any(not row.held_out for row in rows):
         notes.append(IN_SAMPLE)
-    return "\n".join([*lines, "", " ".join(notes)])
+    return "\n".join([*lines, "", " ".join(notes), *left_out_table()])
+
+
+def left_out_table(folder: Path | None = None) -> list[str]:
+    """The figures that `lab train` measured while it left sources, clips or generators out; lines of Markdown.
+
+    They are of the same recipe on parts of the data, not of the shipped weights, which saw those parts in the end.
+    """
+    rows = []
+    for path in sorted((folder or examiners_folder()).glob("*/leave_one_out.json")):
+        for row in json.loads(path.read_text(encoding="utf-8")).get("table", ()):
+            figures = [f"{row[name]:.3f}" if name in row else "" for name in ("auc", "recall_at_5", "cllr")]
+            cells = [f"`{path.parent.name}`", str(row["name"]), f"{row['n_real']} / {row['n_fake']}", *figures]
+            rows.append(f"| {' | '.join(cells)} |")
+    if not rows:
+        return []
+    headings = ("examiner", "left out of training", "real / fake", "AUC", "recall at 5% false alarms", "Cllr")
+    head = [
+        "",
+        "Left out in turn while training (written by `facevalue lab train`):",
+        "",
+        f"| {' | '.join(headings)} |",
+    ]
+    return [*head, "|" + "---|" * len(headings), *rows]
 
 
 def write_readme(report: Report, readme: Path) -> Path:

@@ -30,7 +30,9 @@ def similarity(src: Points, dst: Points) -> npt.NDArray[np.float64]:
     return np.hstack([scale * rotation, shift[:, None]])
 
 
-def crop_square(pixels: Pixels, centre: tuple[float, float], side: float, out_px: int, border: int = cv2.BORDER_REFLECT_101) -> Pixels:
+def crop_square(
+    pixels: Pixels, centre: tuple[float, float], side: float, out_px: int, border: int = cv2.BORDER_REFLECT_101
+) -> Pixels:
     """The upright square around centre (x, y), side in picture pixels, resampled to out_px; the outside is mirrored."""
     left, top = round(centre[0] - side / 2), round(centre[1] - side / 2)
     size = max(2, round(side))

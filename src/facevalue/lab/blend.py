@@ -78,7 +78,9 @@ class Blend:
     parameters: dict[str, object]
 
 
-def region_mask(shape: tuple[int, int], landmarks: npt.NDArray[np.float32], regions: list[str], rng: np.random.Generator) -> Alpha:
+def region_mask(
+    shape: tuple[int, int], landmarks: npt.NDArray[np.float32], regions: list[str], rng: np.random.Generator
+) -> Alpha:
     """A soft random mask over the named regions, float32 (H, W) in 0..1."""
     to_picture = similarity(TEMPLATE, landmarks)
     eye_span = float(np.hypot(*(landmarks[1] - landmarks[0])))
@@ -141,11 +143,18 @@ def _shake_frequency(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     height, width = pixels.shape[:2]
     if choice < 0.4:
         factor = rng.uniform(0.3, 0.9)
-        small = cv2.resize(pixels, (max(8, int(width * factor)), max(8, int(height * factor))), interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.resize(small, (width, height), interpolation=int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))), np.uint8)
+        small = cv2.resize(
+            pixels, (max(8, int(width * factor)), max(8, int(height * factor))), interpolation=cv2.INTER_AREA
+        )
+        return np.asarray(
+            cv2.resize(small, (width, height), interpolation=int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC]))),
+            np.uint8,
+        )
     if choice < 0.6:
         amount = float(rng.uniform(0.3, 1.2))
-        return np.asarray(cv2.addWeighted(pixels, 1 + amount, cv2.GaussianBlur(pixels, (0, 0), 1.2), -amount, 0), np.uint8)
+        return np.asarray(
+            cv2.addWeighted(pixels, 1 + amount, cv2.GaussianBlur(pixels, (0, 0), 1.2), -amount, 0), np.uint8
+        )
     if choice < 0.75:
         _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 85))])
         return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
@@ -176,7 +185,9 @@ def self_blend(face: RealFace, rng: np.random.Generator, regions: list[str] | No
     ratio = float(rng.choice([0.35, 0.6, 0.8, 1.0, 1.0, 1.0]))
     span = float(np.hypot(*(face.landmarks[1] - face.landmarks[0])))
     centre = face.landmarks.mean(axis=0)
-    turn = cv2.getRotationMatrix2D((float(centre[0]), float(centre[1])), float(rng.normal(0, 1.2)), float(1 + rng.normal(0, 0.025)))
+    turn = cv2.getRotationMatrix2D(
+        (float(centre[0]), float(centre[1])), float(rng.normal(0, 1.2)), float(1 + rng.normal(0, 0.025))
+    )
     turn[:, 2] += rng.normal(0, 0.03 * span, 2)
     changed, kept = face.pixels, face.pixels
     # Either side may be the changed one: a swap can be softer or crisper than what surrounds it.
@@ -184,7 +195,10 @@ def self_blend(face: RealFace, rng: np.random.Generator, regions: list[str] | No
         changed = _shake_frequency(_shake_colour(changed, rng), rng)
     else:
         kept = _shake_frequency(_shake_colour(kept, rng), rng)
-    changed = np.asarray(cv2.warpAffine(changed, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101), np.uint8)
+    changed = np.asarray(
+        cv2.warpAffine(changed, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101),
+        np.uint8,
+    )
     pixels, mask = _join(kept, changed, mask * ratio, False)
     return Blend(pixels, mask, "self_blend", {"regions": regions, "ratio": round(ratio, 3)})
 
@@ -192,15 +206,27 @@ def self_blend(face: RealFace, rng: np.random.Generator, regions: list[str] | No
 def composite(base: RealFace, source: RealFace, rng: np.random.Generator, regions: list[str] | None = None) -> Blend:
     """Put regions of another face onto this one: aligned by landmarks, colour-matched, alpha or Poisson blended."""
     if regions is None:
-        regions = [str(rng.choice(WHOLE))] if rng.random() < 0.35 else [str(r) for r in rng.choice(PARTS, int(rng.integers(1, 4)), replace=False)]
+        regions = (
+            [str(rng.choice(WHOLE))]
+            if rng.random() < 0.35
+            else [str(r) for r in rng.choice(PARTS, int(rng.integers(1, 4)), replace=False)]
+        )
     height, width = base.pixels.shape[:2]
     goal = base.landmarks + rng.normal(0, 0.02, (5, 2)) * np.hypot(*(base.landmarks[1] - base.landmarks[0]))
     warp = similarity(source.landmarks, goal.astype(np.float32))
-    moved = cv2.warpAffine(source.pixels, warp, (width, height), flags=int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])), borderMode=cv2.BORDER_REFLECT_101)
+    moved = cv2.warpAffine(
+        source.pixels,
+        warp,
+        (width, height),
+        flags=int(rng.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])),
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
     mask = region_mask((height, width), base.landmarks, regions, rng)
     # Where the source has no pixels there is nothing to paste.
     covered = cv2.warpAffine(np.ones(source.pixels.shape[:2], np.float32), warp, (width, height))
-    mask = np.minimum(mask, cv2.GaussianBlur(cv2.erode(np.asarray(covered, np.float32), np.ones((5, 5))), (0, 0), 2.0)).astype(np.float32)
+    mask = np.minimum(
+        mask, cv2.GaussianBlur(cv2.erode(np.asarray(covered, np.float32), np.ones((5, 5))), (0, 0), 2.0)
+    ).astype(np.float32)
     poisson = bool(rng.random() < 0.3)
     if not poisson and rng.random() < 0.9:
         moved = match_colour(np.asarray(moved, np.uint8), base.pixels, mask)

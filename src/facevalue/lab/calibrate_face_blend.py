@@ -21,21 +21,18 @@ from facevalue.examiners.face_blend.crop import MIN_FACE_PX, to_network
 from facevalue.examiners.face_blend.examiner import QUALITY_NAMES, look_crops, quality_features
 from facevalue.faces import Face, detect_faces
 from facevalue.lab import blend
-from facevalue.lab.data import matched, wild
+from facevalue.lab.data import clip_frames, matched, real_clips, wild
 from facevalue.lab.facebank import BankFace
 from facevalue.lab.features import read_rgb
 from facevalue.lab.launder import augment
-from facevalue.lab.train_face_blend import PairMaker, held_out
+from facevalue.lab.train_face_blend import PairMaker, for_bench, held_out
+from facevalue.media import picture_quality
 from facevalue.opinion.calibrate import LogisticCalibration, elub_bounds
 from facevalue.opinion.metrics import auc, cllr, cllr_min, recall_at_false_alarm
 
 Pixels = npt.NDArray[np.uint8]
 SYNTHETIC_PER_SOURCE = 120
-
-
-def for_bench(face: BankFace) -> bool:
-    """Whether a held-out face is kept from calibration too."""
-    return held_out(face) and zlib.crc32((face.pair or face.key).encode()) % 10 == 0
+FRAMES_PER_CLIP = 4
 
 
 class _Rows:
@@ -48,16 +45,19 @@ class _Rows:
 
     def add(self, pixels: Pixels, label: int, source: str, kind: str, faces: tuple[Face, ...] | None = None) -> None:
         """Every face of at least the examiner's minimum size (the largest two), as it is examined."""
-        for face in (faces if faces is not None else detect_faces(pixels, max_faces=2)):
+        blockiness = picture_quality(pixels).blockiness
+        for face in faces if faces is not None else detect_faces(pixels, max_faces=2):
             if face.size_px >= MIN_FACE_PX:
                 logits = np.asarray(self.session.run(["logit"], {"faces": to_network(look_crops(pixels, face))})[0])
-                self.features.append(quality_features(float(logits.mean()), face))
+                self.features.append(quality_features(float(logits.mean()), face, blockiness))
                 self.labels.append(label)
                 self.sources.append(source)
                 self.kinds.append(kind)
 
 
-def calibrate(data: Path, bank: list[BankFace], network: Path, out: Path, report: Callable[[str], None] = print) -> list[Path]:
+def calibrate(
+    data: Path, bank: list[BankFace], network: Path, out: Path, report: Callable[[str], None] = print
+) -> list[Path]:
     """Write calibration.json, split.json and leave_one_out.json into out/; returns their paths."""
     rows = _Rows(network)
     mine = [f for f in bank if held_out(f) and not for_bench(f)]
@@ -71,6 +71,9 @@ def calibrate(data: Path, bank: list[BankFace], network: Path, out: Path, report
     for sample in [*matched(data), *wild(data)]:
         if sample.label == 0 and sample.form == "whole":
             rows.add(read_rgb(sample.path), 0, f"photo:{sample.source}", "photograph")
+    for clip in real_clips(data):
+        for frame in clip_frames(clip.path, FRAMES_PER_CLIP):
+            rows.add(frame, 0, f"clip:{clip.source}", "frame")
     x, y, s, kinds = np.array(rows.features), np.array(rows.labels), np.array(rows.sources), np.array(rows.kinds)
     weights = _weights(y, s)
     fit = LogisticCalibration.fit(x, y, names=QUALITY_NAMES, weights=weights, ridge=1.0)
@@ -86,10 +89,16 @@ def calibrate(data: Path, bank: list[BankFace], network: Path, out: Path, report
     alarms = {str(k): lrs[real & (s == k)] >= 1 for k in np.unique(s[real])}
     figures["reals at LR 10 or more by source"] = {k: [round(float(v.mean()), 4), v.size] for k, v in alarms.items()}
     figures["reals at LR 10 or more"] = round(float((lrs[real] >= 1).mean()), 4)
+    names = ["swap set alone, as is", *(name for name in figures if name.startswith("fakes: "))]
+    figures["table"] = [{"name": f"faces held out, {name}", **figures[name]} for name in names]
     report(json.dumps(figures, indent=1))
     split = {"question": "face_swapped", "held_out": sorted({f.key for f in bank if for_bench(f)})}
     written = []
-    for name, content in (("calibration.json", {"face": calibration.to_dict()}), ("leave_one_out.json", figures), ("split.json", split)):
+    for name, content in (
+        ("calibration.json", {"face": calibration.to_dict()}),
+        ("leave_one_out.json", figures),
+        ("split.json", split),
+    ):
         (out / name).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         written.append(out / name)
     return written
@@ -104,7 +113,10 @@ def _add_synthetic(rows: _Rows, faces: list[BankFace]) -> None:
             found = detect_faces(face.face.pixels, max_faces=1)
             if not found:
                 continue
-            made = {"self-blend": blend.self_blend(face.face, maker.rng), "composite": blend.composite(face.face, maker.partner(face, usable).face, maker.rng)}
+            made = {
+                "self-blend": blend.self_blend(face.face, maker.rng),
+                "composite": blend.composite(face.face, maker.partner(face, usable).face, maker.rng),
+            }
             for kind, forged in made.items():
                 trip = maker.rng.random() < 0.5
                 pixels = augment(forged.pixels, maker.rng) if trip else forged.pixels
@@ -134,4 +146,4 @@ def _figures(log10_lrs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> dict[str,
         "recall_at_1": recall_at_false_alarm(log10_lrs, labels, 0.01),
         "recall_at_5": recall_at_false_alarm(log10_lrs, labels, 0.05),
     }
-    return {name: round(float(value), 4) for name, value in out.items()}
+    return {name: value if isinstance(value, int) else round(float(value), 4) for name, value in out.items()}

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from facevalue.examiners.generated.heads import (
-    PHOTO_WHOLE,
-    PHOTO_WINDOW,
     FACE_NAMES,
     PHOTO_NAMES,
+    PHOTO_WHOLE,
+    PHOTO_WINDOW,
     Combiner,
     face_features,
     mixture,
@@ -71,7 +71,9 @@ def _mean_by_key(samples: Sequence[Sample], variants: Any, logits: Any) -> dict[
     return {key: float(np.mean(values)) for key, values in gathered.items()}
 
 
-def calibrate_photo(whole: Any, whole_logits: Any, window: Any, window_logits: Any, residual: Path, report: Any) -> PhotoCalibration:
+def calibrate_photo(
+    whole: Any, whole_logits: Any, window: Any, window_logits: Any, residual: Path, report: Any
+) -> PhotoCalibration:
     """Join whole view, windows and residual. The residual's share is fitted on its held-out sources only."""
     from facevalue.lab.train_generated import calibrated, figures, source_weights
 
@@ -100,8 +102,17 @@ def calibrate_photo(whole: Any, whole_logits: Any, window: Any, window_logits: A
     for source in np.unique(sources):
         mask = clean & (sources == source)
         if len(np.unique(labels[mask])) == 2:
-            by_source[str(source)] = {"n_real": int((labels[mask] == 0).sum()), "n_fake": int((labels[mask] == 1).sum()), "auc": round(auc(values[mask], labels[mask]), 4)}
-    parts = {"whole": auc(x[:, 0], labels[full]), "windows": auc(x[:, 1], labels[full]), "residual": auc(x[:, 2], labels[full]), "joined": auc(joined.raw(x), labels[full])}
+            by_source[str(source)] = {
+                "n_real": int((labels[mask] == 0).sum()),
+                "n_fake": int((labels[mask] == 1).sum()),
+                "auc": round(auc(values[mask], labels[mask]), 4),
+            }
+    parts = {
+        "whole": auc(x[:, 0], labels[full]),
+        "windows": auc(x[:, 1], labels[full]),
+        "residual": auc(x[:, 2], labels[full]),
+        "joined": auc(joined.raw(x), labels[full]),
+    }
     both = np.isin(sources, list(by_source)) & clean
     summary = {
         "photo_by_source": by_source,
@@ -126,9 +137,25 @@ def _half(sample: Sample) -> int:
     return zlib.crc32(sample.path.name.encode()) % 2
 
 
-def calibrate_together(parts: dict[str, list[Sample]], cache: Path, heads: dict[str, Any], whole: Any, photo: PhotoCalibration, residual: Path, report: Any) -> Any:
+def calibrate_together(
+    parts: dict[str, list[Sample]],
+    cache: Path,
+    heads: dict[str, Any],
+    whole: Any,
+    photo: PhotoCalibration,
+    residual: Path,
+    report: Any,
+) -> Any:
     """Fit the face families, calibrate each, and then the mixture of everything on pictures of unseen kinds."""
-    from facevalue.lab.train_generated import PORTRAIT_VARIANT, Projection, calibrated, figures, fit_logistic, source_weights, table
+    from facevalue.lab.train_generated import (
+        PORTRAIT_VARIANT,
+        Projection,
+        calibrated,
+        figures,
+        fit_logistic,
+        source_weights,
+        table,
+    )
 
     portrait = table(parts["face"], (0, 1), "portrait", cache)
     beside = table([s for s in parts["photo"] if s.form == "whole"], (PORTRAIT_VARIANT,), "portrait", cache)
@@ -172,8 +199,17 @@ def calibrate_together(parts: dict[str, list[Sample]], cache: Path, heads: dict[
         if sample.label:
             # A generator met tomorrow may be of a kind that was trained on or of a new one: each fake counts once
             # with its own family's head (which did not see this file) and once without that head.
-            rows.add(lr_photo[key], mixture([lr for n, lr in each.items() if n != sample.generator]), sharpness[key], sample, "new family")
-    beside_lr = {_stem(s): mixture([families[n].predict_one(float(beside_logits[n][i])) for n in names]) for i, s in enumerate(beside.samples)}
+            rows.add(
+                lr_photo[key],
+                mixture([lr for n, lr in each.items() if n != sample.generator]),
+                sharpness[key],
+                sample,
+                "new family",
+            )
+    beside_lr = {
+        _stem(s): mixture([families[n].predict_one(float(beside_logits[n][i])) for n in names])
+        for i, s in enumerate(beside.samples)
+    }
     photo_sharpness = _sharpness_cache(whole.samples, whole.variants)
     for sample, variant in zip(whole.samples, whole.variants, strict=True):
         lr, sharp = photo.log10_lr[(_stem(sample), int(variant))], photo_sharpness[(sample.key, int(variant))]
@@ -208,24 +244,39 @@ class _Rows:
     def sources(self) -> npt.NDArray[np.str_]:
         return np.array([s.source for s in self.samples])
 
-    def calibrate(self, calibrated: Any, source_weights: Any) -> tuple[LogisticCalibration, LogisticCalibration, Floats]:
+    def calibrate(
+        self, calibrated: Any, source_weights: Any
+    ) -> tuple[LogisticCalibration, LogisticCalibration, Floats]:
         """The two final calibrations, and every sample's log10 LR by them."""
         y, s, out = self.labels, self.sources, np.zeros(len(self.photo))
         seen = np.array([f is not None for f in self.faces])
-        x = np.array([face_features(p, f, q) for p, f, q in zip(self.photo, self.faces, self.sharpness, strict=True) if f is not None])
+        x = np.array(
+            [
+                face_features(p, f, q)
+                for p, f, q in zip(self.photo, self.faces, self.sharpness, strict=True)
+                if f is not None
+            ]
+        )
         weights = source_weights(y[seen], s[seen]) * np.array([KIND_SHARE.get(k, 1.0) for k in self.kinds])[seen]
         with_faces = calibrated(x, y[seen], weights, FACE_NAMES)
         out[seen] = with_faces.predict(x)
-        x = np.array([photo_features(p, q) for p, f, q in zip(self.photo, self.faces, self.sharpness, strict=True) if f is None])
+        x = np.array(
+            [photo_features(p, q) for p, f, q in zip(self.photo, self.faces, self.sharpness, strict=True) if f is None]
+        )
         without_faces = calibrated(x, y[~seen], source_weights(y[~seen], s[~seen]), PHOTO_NAMES)
         out[~seen] = without_faces.predict(x)
         return with_faces, without_faces, out
 
 
-def _summary(rows: _Rows, lrs: Floats, names: Sequence[str], combiner: Combiner, figures: Any, report: Any) -> dict[str, Any]:
+def _summary(
+    rows: _Rows, lrs: Floats, names: Sequence[str], combiner: Combiner, figures: Any, report: Any
+) -> dict[str, Any]:
     y, s, kinds = rows.labels, rows.sources, np.array(rows.kinds)
     generators = np.array([sample.generator for sample in rows.samples])
-    bounds = {name: [c.low, c.high] for name, c in (("with_faces", combiner.with_faces), ("without_faces", combiner.without_faces))}
+    bounds = {
+        name: [c.low, c.high]
+        for name, c in (("with_faces", combiner.with_faces), ("without_faces", combiner.without_faces))
+    }
     out: dict[str, Any] = {"pooled": figures(lrs, y), "bounds": bounds}
     ffhq = s == "faces_real_ffhq256"
     for kind in ("known family", "new family"):
@@ -236,13 +287,19 @@ def _summary(rows: _Rows, lrs: Floats, names: Sequence[str], combiner: Combiner,
             out[f"faces, {kind}"][family] = {**counts, **figures(lrs[pick], y[pick])}
     real = y == 0
     out["reals at LR 10 or more"] = round(float((lrs[real] >= 1).mean()), 4)
-    out["reals at LR 10 or more by source"] = {str(k): [round(float((lrs[real & (s == k)] >= 1).mean()), 4), int((real & (s == k)).sum())] for k in np.unique(s[real])}
+    out["reals at LR 10 or more by source"] = {
+        str(k): [round(float((lrs[real & (s == k)] >= 1).mean()), 4), int((real & (s == k)).sum())]
+        for k in np.unique(s[real])
+    }
     out["fakes at LR 10 or more"] = round(float((lrs[~real] >= 1).mean()), 4)
-    report(f"pooled: {out['pooled']}; reals at LR 10 or more: {out['reals at LR 10 or more']}, fakes: {out['fakes at LR 10 or more']}")
+    alarms, hits = out["reals at LR 10 or more"], out["fakes at LR 10 or more"]
+    report(f"pooled: {out['pooled']}; reals at LR 10 or more: {alarms}, fakes: {hits}")
     return out
 
 
-def _photo_of_faces(portrait: Any, cache: Path, heads: dict[str, Any], photo: PhotoCalibration, residual: Path) -> dict[tuple[str, int], float]:
+def _photo_of_faces(
+    portrait: Any, cache: Path, heads: dict[str, Any], photo: PhotoCalibration, residual: Path
+) -> dict[tuple[str, int], float]:
     """log10 LR of the photograph family for face pictures, by sample key and variant."""
     from facevalue.lab.train_generated import table
 

@@ -36,7 +36,9 @@ def forge(
     from facevalue.lab.forge import forge as run
 
     count = 0
-    for line in run(_pictures(pictures), out, method, seed, donor or (), report=lambda text: typer.echo(text, err=True)):
+    for line in run(
+        _pictures(pictures), out, method, seed, donor or (), report=lambda text: typer.echo(text, err=True)
+    ):
         typer.echo(str(out / line.file))
         count += 1
     if not count:
@@ -100,6 +102,10 @@ def train(
         import torch  # noqa: F401
     except ImportError:
         raise MissingExtraError("lab train", "lab") from None
+    from facevalue.lab.data import absent
+
+    for part in absent(data):
+        _say(f"{part} is not in the data folder: skipped")
     threads = threads or max(1, (os.cpu_count() or 2) - 1)
     if examiner == "face_blend":
         made = _train_face_blend(data, out / "face_blend", steps, threads)
@@ -148,7 +154,9 @@ def _train_generated(data: Path, out: Path, steps: int, threads: int) -> list[Pa
     from facevalue.models import model_path
 
     parts = train_generated.training_samples(data)
-    train_generated.extract_all([*parts["photo"], *parts["face"]], model_path("clip-vit-b16-int8"), out / "features", _say)
+    train_generated.extract_all(
+        [*parts["photo"], *parts["face"]], model_path("clip-vit-b16-int8"), out / "features", _say
+    )
     recipe = train_residual.ResidualRecipe()
     recipe = replace(recipe, steps=steps) if steps else recipe
     residual = train_residual.train(parts["photo"], out, recipe, threads, report=_say)

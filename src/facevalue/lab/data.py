@@ -4,6 +4,7 @@
     DATA/images/photos_wild_real/{index.tsv,whole,native}   real photographs only
     DATA/images/faces_<class>_<source>/                     faces; <class> real, gan or diffusion
     DATA/images/faces_dfdc224/{pairs.tsv,real,fake}         swaps with a real frame of the same clip
+    DATA/videos/real/                                       real clips, for calibration
     DATA/images/photos_real_<source>/                       real photographs of any size
 
 Whatever is absent is skipped with a message: the same code trains on any data laid out so.
@@ -16,6 +17,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,17 @@ class Sample:
         return zlib.crc32(self.key.encode()) ^ (salt * 0x9E3779B1 & 0xFFFFFFFF)
 
 
+def absent(root: Path) -> list[str]:
+    """The parts of the layout that this data folder lacks, as paths below it; what is absent is not learned from."""
+    parts = ("matched/index.tsv", "photos_wild_real/index.tsv", "faces_dfdc224/pairs.tsv")
+    out = [f"images/{part}" for part in parts if not (root / "images" / part).is_file()]
+    patterns = ("faces_real_*", "faces_gan_*", "faces_diffusion_*", "photos_real_*")
+    return out + [f"images/{pattern}" for pattern in patterns if not any((root / "images").glob(pattern))]
+
+
 def _rows(index: Path) -> list[dict[str, str]]:
+    if not index.is_file():
+        return []
     with index.open(newline="", encoding="utf-8") as stream:
         return list(csv.DictReader(stream, delimiter="\t"))
 
@@ -94,3 +109,23 @@ def photographs(root: Path) -> Iterator[Sample]:
     for folder in sorted((root / "images").glob("photos_real_*")):
         for path in _pictures(folder):
             yield Sample(path, folder.name, 0, "-", "file")
+
+
+def real_clips(root: Path) -> Iterator[Sample]:
+    """Real video clips; the prefix of a name is its source."""
+    folder = root / "videos" / "real"
+    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.suffix.lower() in {".mp4", ".mov", ".mkv", ".webm"}:
+            yield Sample(path, path.stem.partition("_")[0], 0, "-", "clip")
+
+
+def clip_frames(path: Path, count: int) -> Iterator[npt.NDArray[np.uint8]]:
+    """Up to count frames spread over a clip, uint8 RGB (H, W, 3)."""
+    clip = cv2.VideoCapture(str(path))
+    total = int(clip.get(cv2.CAP_PROP_FRAME_COUNT))
+    for index in np.linspace(0, max(0, total - 2), count).astype(int).tolist():
+        clip.set(cv2.CAP_PROP_POS_FRAMES, index)
+        found, frame = clip.read()
+        if found:
+            yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
+    clip.release()

@@ -45,9 +45,9 @@ class MBConv(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, cin, H, W) -> (N, cout, H / stride, W / stride)."""
-        y = self.act(self._bn0(self._expand_conv(x))) if self.expands else x
+        y: torch.Tensor = self.act(self._bn0(self._expand_conv(x))) if self.expands else x
         y = self.act(self._bn1(self._depthwise_conv(y)))
-        y = torch.as_tensor(self._bn2(self._project_conv(y)))
+        y = self._bn2(self._project_conv(y))
         return x + y if self.skips else y
 
 
@@ -69,7 +69,7 @@ class BlendNet(nn.Module):
         self._conv_head = nn.Conv2d(TOP_CHANNELS, FEATURES, 1, bias=False)
         self._bn1 = nn.BatchNorm2d(FEATURES, eps=1e-3, momentum=0.01)
         self.act = nn.ReLU6(inplace=True)
-        self.drop = nn.Dropout(0.2)
+        self.drop = nn.Dropout(0.3)
         self.logit = nn.Linear(FEATURES, 1)
         self.from16 = nn.Conv2d(STRIDE16_CHANNELS, 32, 1)
         self.from8 = nn.Conv2d(STRIDE8_CHANNELS, 32, 1)

@@ -48,7 +48,14 @@ def bank_face(sample: Sample) -> BankFace | None:
     left, top, scale = round(cx - side / 2), round(cy - side / 2), out / max(2, round(side))
     crop = crop_square(pixels, (cx, cy), side, out)
     landmarks = ((faces[0].landmarks - (left, top)) * scale).astype(np.float32)
-    return BankFace(RealFace(crop, landmarks), ((x - left) * scale, (y - top) * scale, w * scale, h * scale), sample.source, sample.label, sample.pair, sample.key)
+    return BankFace(
+        RealFace(crop, landmarks),
+        ((x - left) * scale, (y - top) * scale, w * scale, h * scale),
+        sample.source,
+        sample.label,
+        sample.pair,
+        sample.key,
+    )
 
 
 def build(samples: Iterable[Sample], path: Path) -> list[BankFace]:
@@ -56,7 +63,9 @@ def build(samples: Iterable[Sample], path: Path) -> list[BankFace]:
     if not path.is_file():
         found = [f for f in map(bank_face, samples) if f is not None]
         meta = [_record(f) for f in found]
-        blobs: dict[str, npt.NDArray[np.uint8]] = {str(i): np.asarray(cv2.imencode(".png", f.face.pixels)[1]).ravel() for i, f in enumerate(found)}
+        blobs: dict[str, npt.NDArray[np.uint8]] = {
+            str(i): np.asarray(cv2.imencode(".png", f.face.pixels)[1]).ravel() for i, f in enumerate(found)
+        }
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez(path, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **blobs)  # type: ignore[arg-type]
     with np.load(path) as stored:

@@ -40,7 +40,9 @@ def read_rgb(path: Path) -> Pixels:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def sample_views(sample: Sample, variant: int, *, windows_only: bool = False, whole_only: bool = False) -> Iterator[tuple[str, Pixels]]:
+def sample_views(
+    sample: Sample, variant: int, *, windows_only: bool = False, whole_only: bool = False
+) -> Iterator[tuple[str, Pixels]]:
     """(view name, pixels) of a sample; variant 0 is the file as it is, others are seeded trips.
 
     windows_only and whole_only skip the work for the other views; what they yield is the same.
@@ -51,7 +53,9 @@ def sample_views(sample: Sample, variant: int, *, windows_only: bool = False, wh
         if variant:
             pixels = augment(pixels, rng)
             pixels = np.ascontiguousarray(pixels[:, ::-1]) if rng.random() < 0.5 else pixels
-            pixels = cv2.resize(pixels, (WINDOW_PX, WINDOW_PX)) if pixels.shape[:2] != (WINDOW_PX, WINDOW_PX) else pixels
+            pixels = (
+                cv2.resize(pixels, (WINDOW_PX, WINDOW_PX)) if pixels.shape[:2] != (WINDOW_PX, WINDOW_PX) else pixels
+            )
             pixels = jpeg_round(np.asarray(pixels, np.uint8), WINDOW_JPEG_QUALITY)
         yield "window", pixels
         return

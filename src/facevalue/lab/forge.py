@@ -36,6 +36,7 @@ COMPOSITE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTr
 ALGORITHMIC_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
 TRAINED_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 MANIFEST = "manifest.jsonl"
+MARK = "AI / FORGED"
 JPEG_QUALITY = 92
 
 
@@ -66,8 +67,14 @@ def read_picture(path: Path) -> tuple[Pixels, str]:
     return media.picture.pixels, digest
 
 
-def forge(sources: Iterable[Path], out: Path, method: str = "blend", seed: int = 0, donors: Iterable[Path] = (),
-          report: Callable[[str], None] = lambda line: None) -> Iterator[Forgery]:
+def forge(
+    sources: Iterable[Path],
+    out: Path,
+    method: str = "blend",
+    seed: int = 0,
+    donors: Iterable[Path] = (),
+    report: Callable[[str], None] = lambda line: None,
+) -> Iterator[Forgery]:
     """Forge each source picture into out/, yielding the manifest's lines as they are written.
 
     blend: every face is joined with a changed copy of itself. composite: facial regions of a donor picture's face;
@@ -118,7 +125,9 @@ def _make(method: str, pixels: Pixels, giver: Path | None, rng: np.random.Genera
     assert giver is not None
     donor_pixels, _ = read_picture(giver)
     donor = next(iter(detect_faces(donor_pixels, max_faces=1)), None)
-    return composite(RealFace(pixels, faces[0].landmarks), RealFace(donor_pixels, donor.landmarks), rng) if donor else None
+    return (
+        composite(RealFace(pixels, faces[0].landmarks), RealFace(donor_pixels, donor.landmarks), rng) if donor else None
+    )
 
 
 def splice(pixels: Pixels, rng: np.random.Generator) -> Blend:
@@ -175,15 +184,20 @@ def _write(made: Blend, out: Path, stem: str, source: Path, digest: str, giver: 
 
 
 def visible_mark(pixels: Pixels) -> Pixels:
-    """The picture with "AI / FORGED" in its lower right corner, sized to it, legible on any ground."""
+    """The picture with "AI / FORGED" on a black plate in its lower right corner, sized to it, legible on any ground."""
     out = pixels.copy()
     height, width = out.shape[:2]
     scale = max(0.3, min(height, width) / 640)
     thick = max(1, round(scale * 1.5))
-    (w, h), base = cv2.getTextSize("AI / FORGED", cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
-    at = (max(0, width - w - 4), max(h, height - base - 3))
-    cv2.putText(out, "AI / FORGED", at, cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), thick + 2, cv2.LINE_AA)
-    cv2.putText(out, "AI / FORGED", at, cv2.FONT_HERSHEY_SIMPLEX, scale, (255, 255, 255), thick, cv2.LINE_AA)
+    (w, h), base = cv2.getTextSize(MARK, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
+    margin = max(3, round(4 * scale))
+    plate = np.zeros((h + base + 2 * margin, w + 2 * margin, 3), np.uint8)
+    cv2.putText(plate, MARK, (margin, margin + h), cv2.FONT_HERSHEY_SIMPLEX, scale, (255,) * 3, thick, cv2.LINE_AA)
+    fit = min(1.0, width / plate.shape[1], height / plate.shape[0])
+    if fit < 1.0:
+        size = (max(1, int(plate.shape[1] * fit)), max(1, int(plate.shape[0] * fit)))
+        plate = np.asarray(cv2.resize(plate, size, interpolation=cv2.INTER_AREA), np.uint8)
+    out[height - plate.shape[0] :, width - plate.shape[1] :] = plate
     return out
 
 
@@ -200,7 +214,9 @@ def xmp_label(digital_source_type: str, tool: str) -> bytes:
 
 def save_labelled(pixels: Pixels, path: Path, digital_source_type: str, tool: str) -> None:
     """Write a JPEG with the visible mark and the XMP declaration."""
-    Image.fromarray(visible_mark(pixels)).save(path, quality=JPEG_QUALITY, subsampling=2, xmp=xmp_label(digital_source_type, tool))
+    Image.fromarray(visible_mark(pixels)).save(
+        path, quality=JPEG_QUALITY, subsampling=2, xmp=xmp_label(digital_source_type, tool)
+    )
 
 
 def declared_type(facts: Mapping[str, Any]) -> str | None:

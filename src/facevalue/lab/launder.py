@@ -88,7 +88,9 @@ def sharpen(low: float = 0.2, high: float = 1.0) -> Step:
 
     def step(pixels: Pixels, rng: np.random.Generator) -> Pixels:
         amount = float(rng.uniform(low, high))
-        return np.asarray(cv2.addWeighted(pixels, 1 + amount, cv2.GaussianBlur(pixels, (0, 0), 1.5), -amount, 0), np.uint8)
+        return np.asarray(
+            cv2.addWeighted(pixels, 1 + amount, cv2.GaussianBlur(pixels, (0, 0), 1.5), -amount, 0), np.uint8
+        )
 
     return step
 
@@ -110,7 +112,9 @@ def tone(strength: float = 0.15) -> Step:
     def step(pixels: Pixels, rng: np.random.Generator) -> Pixels:
         gain = 1 + rng.uniform(-strength, strength, 3) / 2 + rng.uniform(-strength, strength)
         gamma = float(np.exp(rng.uniform(-strength, strength)))
-        table = (np.linspace(0, 1, 256)[:, None] ** gamma * gain * 255 + rng.uniform(-strength, strength) * 40).clip(0, 255)
+        table = (np.linspace(0, 1, 256)[:, None] ** gamma * gain * 255 + rng.uniform(-strength, strength) * 40).clip(
+            0, 255
+        )
         return np.stack([table.astype(np.uint8)[pixels[..., c], c] for c in range(3)], axis=-1)
 
     return step

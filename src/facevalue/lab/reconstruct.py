@@ -28,7 +28,9 @@ class _Up(nn.Module):
             self.body = nn.Sequential(nn.Conv2d(cin, cout * 4, 3, padding=1), nn.PixelShuffle(2))
         else:
             align = None if kind == "nearest" else False
-            self.body = nn.Sequential(nn.Upsample(scale_factor=2, mode=kind, align_corners=align), nn.Conv2d(cin, cout, 3, padding=1))
+            self.body = nn.Sequential(
+                nn.Upsample(scale_factor=2, mode=kind, align_corners=align), nn.Conv2d(cin, cout, 3, padding=1)
+            )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return torch.as_tensor(self.body(x))
@@ -57,7 +59,9 @@ class Autoencoder(nn.Module):
         return torch.as_tensor(self.decoder(self.encoder(x)))
 
 
-def train_zoo(pictures: Sequence[Pixels], out: Path, steps: int = 700, seed: int = 5, report: Callable[[str], None] = print) -> list[Autoencoder]:
+def train_zoo(
+    pictures: Sequence[Pixels], out: Path, steps: int = 700, seed: int = 5, report: Callable[[str], None] = print
+) -> list[Autoencoder]:
     """Train (or load from out/) one autoencoder per up-sampler on 64 px crops of the pictures, uint8 RGB."""
     out.mkdir(parents=True, exist_ok=True)
     zoo = []

@@ -51,11 +51,20 @@ class ResidualNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (32, 48, 64, 96)
-        layers: list[nn.Module] = [nn.Conv2d(6, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU(inplace=True)]
+        layers: list[nn.Module] = [
+            nn.Conv2d(6, 32, 3, padding=1, bias=False),
+            nn.BatchNorm2d(32),
+            nn.ReLU(inplace=True),
+        ]
         cin = 32
         for width in widths:
             layers += [nn.Conv2d(cin, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
-            layers += [nn.Conv2d(width, width, 3, 1, 1, groups=width, bias=False), nn.Conv2d(width, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+            layers += [
+                nn.Conv2d(width, width, 3, 1, 1, groups=width, bias=False),
+                nn.Conv2d(width, width, 1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ]
             cin = width
         self.body = nn.Sequential(*layers)
         self.drop = nn.Dropout(0.3)
@@ -69,7 +78,8 @@ class ResidualNet(nn.Module):
         features = self.body(torch.cat([x - smooth, x - halved], dim=1).clamp(-3, 3))
         # eps inside the root keeps the gradient finite where a channel is flat.
         pooled = torch.cat([features.mean(dim=(2, 3)), (features.var(dim=(2, 3), unbiased=False) + 1e-5).sqrt()], dim=1)
-        return torch.as_tensor(self.logit(self.drop(pooled))[:, 0])
+        logits: torch.Tensor = self.logit(self.drop(pooled))[:, 0]
+        return logits
 
 
 def _window(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -80,7 +90,9 @@ def _window(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     return np.asarray(np.rot90(cut, int(rng.integers(4))) if rng.random() < 0.3 else cut, np.uint8)
 
 
-def train(samples: list[Sample], out: Path, recipe: ResidualRecipe, threads: int = 1, report: Callable[[str], None] = print) -> Path:
+def train(
+    samples: list[Sample], out: Path, recipe: ResidualRecipe, threads: int = 1, report: Callable[[str], None] = print
+) -> Path:
     """Train on the native forms of the samples; writes out/residual.onnx and returns its path. Resumes from out/."""
     torch.set_num_threads(threads)
     torch.manual_seed(recipe.seed)
@@ -137,7 +149,15 @@ def train(samples: list[Sample], out: Path, recipe: ResidualRecipe, threads: int
             report(f"step {step}/{recipe.steps} loss {np.mean(losses[-50:]):.4f} {left}")
         if step % 250 == 0 or step == recipe.steps:
             report(f"step {step} mean AUC over held-out sources {evaluate(net, judge):.4f}")
-            torch.save({"net": net.state_dict(), "optimiser": optimiser.state_dict(), "schedule": schedule.state_dict(), "step": step}, checkpoint)
+            torch.save(
+                {
+                    "net": net.state_dict(),
+                    "optimiser": optimiser.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "step": step,
+                },
+                checkpoint,
+            )
             export(net, out / "residual.onnx")
     return out / "residual.onnx"
 
@@ -146,9 +166,15 @@ def evaluate(net: ResidualNet, judge: list[tuple[Sample, Pixels]]) -> float:
     """Mean over held-out sources (with both classes) of the AUC on whole native windows."""
     net.eval()
     with torch.inference_mode():
-        scores = np.array([float(net(torch.from_numpy(p.transpose(2, 0, 1)[None].astype(np.float32)))[0]) for _, p in judge])
+        scores = np.array(
+            [float(net(torch.from_numpy(p.transpose(2, 0, 1)[None].astype(np.float32)))[0]) for _, p in judge]
+        )
     labels, sources = np.array([s.label for s, _ in judge]), np.array([s.source for s, _ in judge])
-    values = [auc(scores[sources == k], labels[sources == k]) for k in sorted(set(sources)) if len(set(labels[sources == k])) == 2]
+    values = [
+        auc(scores[sources == k], labels[sources == k])
+        for k in sorted(set(sources))
+        if len(set(labels[sources == k])) == 2
+    ]
     return float(np.mean(values)) if values else float("nan")
 
 
@@ -158,4 +184,13 @@ def export(net: ResidualNet, path: Path) -> None:
 
     frozen = copy.deepcopy(net).eval()
     axes = {"windows": {0: "n", 2: "h", 3: "w"}, "logit": {0: "n"}}
-    torch.onnx.export(frozen, (torch.zeros(1, 3, 224, 224),), str(path), input_names=["windows"], output_names=["logit"], dynamic_axes=axes, opset_version=17, dynamo=False)
+    torch.onnx.export(
+        frozen,
+        (torch.zeros(1, 3, 224, 224),),
+        str(path),
+        input_names=["windows"],
+        output_names=["logit"],
+        dynamic_axes=axes,
+        opset_version=17,
+        dynamo=False,
+    )

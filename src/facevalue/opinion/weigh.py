@@ -42,7 +42,11 @@ def needs_stability(findings: Sequence[Finding]) -> bool:
     return any((f.log10_lr or 0.0) >= STABILITY_FROM_LOG10_LR for f in findings)
 
 
-def weigh(findings: Sequence[Finding], copies: Mapping[str, Sequence[Finding]] | None = None, quality: Mapping[str, Any] | None = None) -> Opinion:
+def weigh(
+    findings: Sequence[Finding],
+    copies: Mapping[str, Sequence[Finding]] | None = None,
+    quality: Mapping[str, Any] | None = None,
+) -> Opinion:
     """One opinion from the findings on the exhibit.
 
     copies: findings on re-encoded copies by the copy's plain name ("JPEG quality 70"), when they were examined.
@@ -59,7 +63,11 @@ def weigh(findings: Sequence[Finding], copies: Mapping[str, Sequence[Finding]] |
         values = "; ".join(dict.fromkeys(f"{r.field_name}: {r.value}" for r in declared))
         reasons.append(f"The file declares that a model made or composited it ({values}).")
     reasons += [o.why for o in sorted(judged, key=lambda o: -(o.log10_lr or 0.0))]
-    reasons += [o.why for o in by_question.values() if o.status != EXAMINED and o.why not in reasons and o.question != Question.PROVENANCE]
+    reasons += [
+        o.why
+        for o in by_question.values()
+        if o.status != EXAMINED and o.why not in reasons and o.question != Question.PROVENANCE
+    ]
     if verdict in (Verdict.NO_SIGNS, Verdict.INCONCLUSIVE):
         reasons.append(NOT_PROOF)
     log10_lr = loudest.log10_lr if loudest else None
@@ -85,7 +93,9 @@ def mean_lr(log10_lrs: Sequence[float]) -> float:
     return top + float(np.log10(np.mean(10.0 ** (values - top))))
 
 
-def _question(question: Question, findings: Sequence[Finding], copies: Mapping[str, Sequence[Finding]]) -> QuestionOpinion:
+def _question(
+    question: Question, findings: Sequence[Finding], copies: Mapping[str, Sequence[Finding]]
+) -> QuestionOpinion:
     mine = [f for f in findings if f.question == question]
     names = tuple(f.examiner for f in mine)
     numbers = [f.log10_lr for f in mine if f.log10_lr is not None and f.status in (Status.FOUND, Status.CLEAR)]
@@ -116,7 +126,11 @@ def _steadied(opinion: QuestionOpinion, copies: Mapping[str, float]) -> Question
     lowered = replace(opinion, log10_lr=weakest, band=band(weakest))
     change = f"log10 LR {original:+.1f} falls to {weakest:+.1f} in a copy ({name})"
     if original >= SUSPECT_LOG10_LR > weakest:
-        return replace(lowered, status=INCONCLUSIVE, why=f"Inconclusive {_about(opinion.question)}: not stable under re-encoding, {change}.")
+        return replace(
+            lowered,
+            status=INCONCLUSIVE,
+            why=f"Inconclusive {_about(opinion.question)}: not stable under re-encoding, {change}.",
+        )
     return replace(lowered, why=f"{_numbers(opinion.question, weakest)} Lowered: {change}.")
 
 

@@ -27,7 +27,7 @@ FOUND_LOG10_LR = 1.0
 # Margins around the face box whose logits are averaged; training draws from a range that holds them.
 MARGINS = (1.2, FACE_MARGIN, 1.45)
 FOLDER = Path(__file__).parent
-QUALITY_NAMES = ("logit", "logit x small", "logit x blur", "logit x truncated")
+QUALITY_NAMES = ("logit", "logit x small", "logit x blur", "logit x truncated", "logit x blocky")
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -42,7 +42,11 @@ class FaceBlendExaminer:
 
     def weights(self) -> Mapping[str, str]:
         """sha256 by file name."""
-        return {f"face_blend/{name}": sha256_file(FOLDER / name) for name in (NETWORK_FILE, CALIBRATION_FILE) if (FOLDER / name).is_file()}
+        return {
+            f"face_blend/{name}": sha256_file(FOLDER / name)
+            for name in (NETWORK_FILE, CALIBRATION_FILE)
+            if (FOLDER / name).is_file()
+        }
 
     def examine(self, subject: Subject) -> Finding:
         """One finding for all faces: a box for each with its own likelihood ratio, a heat map for each judged one.
@@ -63,13 +67,14 @@ class FaceBlendExaminer:
             largest = max(f.size_px for f in subject.faces)
             why = f"the largest face is {largest:.0f} px wide; below {MIN_FACE_PX} px a blend leaves nothing to judge"
             return self._inapplicable(why, tuple(unjudged))
+        blockiness = subject.quality.blockiness if subject.quality else 1.0
         regions: list[Region] = []
         lrs = []
         for i, face in enumerate(subject.faces, 1):
             if face not in judged:
                 continue
             logit, mask, box = look(subject.pixels, face)
-            lr = calibration().predict_one(*quality_features(logit, face))
+            lr = calibration().predict_one(*quality_features(logit, face, blockiness))
             lrs.append(lr)
             probability = float(1 / (1 + np.exp(-logit)))
             details = {"log10_lr": round(lr, 3), "quality": face.quality.to_dict()}
@@ -96,7 +101,9 @@ class FaceBlendExaminer:
 
 def look(pixels: Pixels, face: Face) -> tuple[float, npt.NDArray[np.uint8], tuple[float, float, float, float]]:
     """Logit of one face (mean over margins and mirror images), its heat map, and the square that the map covers."""
-    logits, masks = session(FOLDER / NETWORK_FILE).run(["logit", "mask"], {"faces": to_network(look_crops(pixels, face))})
+    logits, masks = session(FOLDER / NETWORK_FILE).run(
+        ["logit", "mask"], {"faces": to_network(look_crops(pixels, face))}
+    )
     middle = (np.asarray(masks)[1] + np.asarray(masks)[3][:, ::-1]) / 2
     heat = np.round(np.clip(middle, 0, 1) * 255).astype(np.uint8)
     return float(np.mean(np.asarray(logits))), heat, crop_box(pixels, face)
@@ -118,12 +125,18 @@ def crop_box(pixels: Pixels, face: Face) -> tuple[float, float, float, float]:
     return (cx - side / 2, cy - side / 2, side, side)
 
 
-def quality_features(logit: float, face: Face) -> tuple[float, ...]:
-    """Quality may only change how much a logit weighs, never speak for itself."""
+def quality_features(logit: float, face: Face, blockiness: float) -> tuple[float, ...]:
+    """The calibration's features. Quality may only change how much a logit weighs, never speak for itself.
+
+    blockiness: of the picture, as facevalue.media.picture_quality estimates JPEG compression from pixels, so that a
+    copy saved as PNG is not taken for an uncompressed picture.
+    """
     q = face.quality
     small = float(np.clip((FACE_CROP_PX - q.size_px) / (FACE_CROP_PX - MIN_FACE_PX), 0, 1))
     blur = float(np.clip((2.6 - q.sharpness) / 2.0, 0, 1))
-    return (logit, logit * small, logit * blur, logit * float(np.clip(q.truncated * 4, 0, 1)))
+    truncated = float(np.clip(q.truncated * 4, 0, 1))
+    blocky = float(np.clip((blockiness - 1.0) / 1.5, 0, 1))
+    return (logit, logit * small, logit * blur, logit * truncated, logit * blocky)
 
 
 @functools.cache
@@ -138,7 +151,11 @@ def _mean_lr(log10_lrs: list[float]) -> float:
 
 
 def _unjudged(index: int, face: Face) -> Region:
-    why = f"{face.size_px:.0f} px, below {MIN_FACE_PX} px" if face.size_px < MIN_FACE_PX else f"only the {MAX_FACES} largest faces are judged"
+    why = (
+        f"{face.size_px:.0f} px, below {MIN_FACE_PX} px"
+        if face.size_px < MIN_FACE_PX
+        else f"only the {MAX_FACES} largest faces are judged"
+    )
     return Region("box", f"face {index}: not judged ({why})", box=face.box, details={"quality": face.quality.to_dict()})
 
 

@@ -60,7 +60,9 @@ class ClipEmbedder:
         if threads:
             options.intra_op_num_threads = threads
         self._extra = _layer_outputs()[:-1]
-        self._session = ort.InferenceSession(with_outputs(path.read_bytes(), self._extra), options, providers=["CPUExecutionProvider"])
+        self._session = ort.InferenceSession(
+            with_outputs(path.read_bytes(), self._extra), options, providers=["CPUExecutionProvider"]
+        )
         self._names = ["image_embeds", "onnx::Gather_1524", *self._extra]
 
     def __call__(self, clip_input: npt.NDArray[np.float32]) -> Features:

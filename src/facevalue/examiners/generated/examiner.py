@@ -19,6 +19,7 @@ from facevalue.examiners.generated.views import (
     INPUT_PX,
     portrait_view,
     to_clip_input,
+    whole_inputs,
     whole_view,
     window_boxes,
     window_views,
@@ -31,7 +32,7 @@ from facevalue.models import model_path
 CLIP_MODEL = "clip-vit-b16-int8"
 HEADS_FILE, RESIDUAL_FILE, CALIBRATION_FILE = "heads.onnx", "residual.onnx", "calibration.json"
 MIN_SIDE_PX = 64
-WINDOWS_SMALL, WINDOWS_LARGE, LARGE_PIXELS = 4, 8, 3_000_000
+WINDOWS_SMALL, WINDOWS_LARGE, LARGE_PIXELS = 6, 9, 3_000_000
 MAX_PORTRAITS = 3
 FOUND_LOG10_LR = 1.0
 
@@ -51,7 +52,11 @@ class GeneratedExaminer:
 
     def weights(self) -> Mapping[str, str]:
         """sha256 by file name; the CLIP file is pinned by `models pull` and named by its pinned hash."""
-        own = {f"generated/{name}": sha256_file(FOLDER / name) for name in (HEADS_FILE, RESIDUAL_FILE, CALIBRATION_FILE) if (FOLDER / name).is_file()}
+        own = {
+            f"generated/{name}": sha256_file(FOLDER / name)
+            for name in (HEADS_FILE, RESIDUAL_FILE, CALIBRATION_FILE)
+            if (FOLDER / name).is_file()
+        }
         try:
             from facevalue.models import model
 
@@ -92,17 +97,21 @@ class GeneratedExaminer:
 
 
 def collect(pixels: Pixels, faces: Sequence[Face], clip: Path) -> tuple[Evidence, list[Face]]:
-    """The raw logits of one picture and the faces whose portraits were read. Training calibrates on this very output."""
+    """The raw logits of one picture and the faces whose portraits were read; training computes the same from its cache."""
     embed = _embedder(clip)
     whole = whole_view(pixels)
     windows = window_views(pixels, _window_count(pixels))
     portraits = [(face, view) for face in faces[:MAX_PORTRAITS] if (view := portrait_view(pixels, face)) is not None]
-    logits = [head_logits(feature_vector(embed(to_clip_input(view)))) for view in [whole, *windows, *(v for _, v in portraits)]]
+    def read(clip_input: npt.NDArray[np.float32]) -> dict[str, float]:
+        return head_logits(feature_vector(embed(clip_input)))
+
+    family_names = [name for name in head_names() if name not in (PHOTO_WHOLE, PHOTO_WINDOW)]
+    by_portrait = [read(to_clip_input(view)) for _, view in portraits]
     evidence = Evidence(
-        whole=logits[0][PHOTO_WHOLE],
-        windows=[row[PHOTO_WINDOW] for row in logits[1 : 1 + len(windows)]],
+        whole=float(np.mean([read(x)[PHOTO_WHOLE] for x in whole_inputs(whole)])),
+        windows=[read(to_clip_input(window))[PHOTO_WINDOW] for window in windows],
         residual=[residual_logit(window) for window in windows],
-        portraits=[{k: v for k, v in row.items() if k not in (PHOTO_WHOLE, PHOTO_WINDOW)} for row in logits[1 + len(windows) :]],
+        portraits=[{name: row[name] for name in family_names} for row in by_portrait],
         sharpness=view_sharpness(whole),
     )
     return evidence, [face for face, _ in portraits]
@@ -133,12 +142,15 @@ def _open_embedder(path: Path) -> ClipEmbedder:
     return ClipEmbedder(path)
 
 
+def head_names() -> list[str]:
+    """The heads in the order of their logits."""
+    return session(FOLDER / HEADS_FILE).get_modelmeta().custom_metadata_map["heads"].split(",")
+
+
 def head_logits(vector: npt.NDArray[np.float32]) -> dict[str, float]:
     """Every head's logit for one feature vector, float32 (13824,)."""
-    heads = session(FOLDER / HEADS_FILE)
-    names = heads.get_modelmeta().custom_metadata_map["heads"].split(",")
-    values = np.asarray(heads.run(["logits"], {"features": vector[None]})[0])[0]
-    return dict(zip(names, (float(v) for v in values), strict=True))
+    values = np.asarray(session(FOLDER / HEADS_FILE).run(["logits"], {"features": vector[None]})[0])[0]
+    return dict(zip(head_names(), (float(v) for v in values), strict=True))
 
 
 def residual_logit(window: Pixels) -> float:
@@ -162,15 +174,41 @@ def _why(combined: Combined, evidence: Evidence, found: bool) -> str:
         looked = f"the whole picture and {len(evidence.portraits)} portraits (it is too small for native windows)"
     if not found:
         return f"No traces of a generator strong enough to report in {looked}; that does not prove a photograph."
-    loudest = "the picture as a whole" if not combined.faces or combined.photo >= max(combined.faces) else "a face in it"
+    loudest = (
+        "the picture as a whole" if not combined.faces or combined.photo >= max(combined.faces) else "a face in it"
+    )
     return f"Compared with known photographs and known generators, {loudest} looks generated ({looked} were read)."
 
 
 def _regions(pixels: Pixels, evidence: Evidence, combined: Combined, faces: Sequence[Face]) -> tuple[Region, ...]:
-    out = [Region("field", "head: photographs of any subject", score=_sigmoid(combined.photo * 2.302585), field_name="photo", details={"log10_lr": round(combined.photo, 3), "whole_logit": round(evidence.whole, 3)})]
-    for box, logit, residual in zip(window_boxes(pixels, _window_count(pixels)), evidence.windows, evidence.residual, strict=True):
-        out.append(Region("box", "native window", score=_sigmoid(logit), box=box, details={"residual_score": round(_sigmoid(residual), 4)}))
+    out = [
+        Region(
+            "field",
+            "head: photographs of any subject",
+            score=_sigmoid(combined.photo * 2.302585),
+            field_name="photo",
+            details={"log10_lr": round(combined.photo, 3), "whole_logit": round(evidence.whole, 3)},
+        )
+    ]
+    for box, logit, residual in zip(
+        window_boxes(pixels, _window_count(pixels)), evidence.windows, evidence.residual, strict=True
+    ):
+        out.append(
+            Region(
+                "box",
+                "native window",
+                score=_sigmoid(logit),
+                box=box,
+                details={"residual_score": round(_sigmoid(residual), 4)},
+            )
+        )
     for i, (face, lr, families) in enumerate(zip(faces, combined.faces, combined.families, strict=True), 1):
-        details = {"log10_lr": round(lr, 3), "families_log10_lr": {k: round(v, 3) for k, v in families.items()}, "quality": face.quality.to_dict()}
-        out.append(Region("box", f"face {i}: portrait heads", score=_sigmoid(lr * 2.302585), box=face.box, details=details))
+        details = {
+            "log10_lr": round(lr, 3),
+            "families_log10_lr": {k: round(v, 3) for k, v in families.items()},
+            "quality": face.quality.to_dict(),
+        }
+        out.append(
+            Region("box", f"face {i}: portrait heads", score=_sigmoid(lr * 2.302585), box=face.box, details=details)
+        )
     return tuple(out)

@@ -2,10 +2,11 @@
 
 A head is a logistic regression on the class tokens and mean patch tokens of CLIP's later blocks. Two heads read
 photographs of any subject (the whole picture; native-resolution windows), one head per family of face generators
-reads the portrait view, and a small network reads the residual of the windows. Among the face families the combination is derived: a face made by some generator
-was made by one family, so the likelihood ratio is the mean of the families' (a mixture with equal shares), and so it
-is over several faces. Everything else is learned: logistic regressions, fitted on sources, people and generators that
-the heads in question never saw, join the views of the photograph family, and then photograph and faces.
+reads the portrait view, and a small network reads the residual of the windows. Among the face families the
+combination is derived: a face made by some generator was made by one family, so the likelihood ratio is the mean of
+the families' (a mixture with equal shares), and so it is over several faces. Everything else is learned: logistic
+regressions, fitted on sources, people and generators that the heads in question never saw, join the views of the
+photograph family, and then photograph and faces.
 """
 
 from __future__ import annotations
@@ -85,7 +86,13 @@ class Combiner:
         raw = json.loads(path.read_text(encoding="utf-8"))
         read = LogisticCalibration.from_dict
         families = {name: read(c) for name, c in raw["families"].items()}
-        return cls(read(raw["photo_full"]), read(raw["photo_whole"]), families, read(raw["with_faces"]), read(raw["without_faces"]))
+        return cls(
+            read(raw["photo_full"]),
+            read(raw["photo_whole"]),
+            families,
+            read(raw["with_faces"]),
+            read(raw["without_faces"]),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """What load reads."""
@@ -105,11 +112,13 @@ class Combiner:
         else:
             photo = self.photo_whole.predict_one(evidence.whole)
         families = tuple(
-            {name: self.families[name].predict_one(logit) for name, logit in face.items()} for face in evidence.portraits
+            {name: self.families[name].predict_one(logit) for name, logit in face.items()}
+            for face in evidence.portraits
         )
         faces = tuple(mixture(list(face.values())) for face in families)
         if faces:
-            features, calibration = face_features(photo, mixture(faces), evidence.sharpness), self.with_faces
+            features: tuple[float, ...] = face_features(photo, mixture(faces), evidence.sharpness)
+            calibration = self.with_faces
         else:
             features, calibration = photo_features(photo, evidence.sharpness), self.without_faces
         raw = float(calibration.raw(np.array([features]))[0])

@@ -6,8 +6,6 @@ the codec a picture last went through would speak louder than how it was made.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +20,7 @@ WINDOW_PX = 240
 WINDOW_JPEG_QUALITY = 88
 INPUT_PX = 224
 MIN_PORTRAIT_PX = 96
+MIN_TEXTURE = 0.8
 
 # CLIP's normalisation (Radford et al. 2021, arXiv:2103.00020).
 CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
@@ -43,7 +42,9 @@ def short_side_to(pixels: Pixels, side: int) -> Pixels:
     if scale == 1.0:
         return pixels
     size = (max(side, round(width * scale)), max(side, round(height * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), np.uint8)
+    return np.asarray(
+        cv2.resize(pixels, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC), np.uint8
+    )
 
 
 def whole_view(pixels: Pixels) -> Pixels:
@@ -74,56 +75,58 @@ def portrait_view(pixels: Pixels, face: Face) -> Pixels | None:
 def window_views(pixels: Pixels, count: int) -> list[Pixels]:
     """Up to count windows of 240 px at native resolution, through JPEG q88, spread over the picture.
 
-    Candidates lie on a grid; the ones with most texture in each cell are taken, since generators leave their
-    traces in texture and flat sky says nothing. A picture below 240 px gives none.
+    They are the middles of a grid's cells, less those without texture (clear sky, studio ground), which say nothing.
+    A picture below 240 px gives none.
     """
-    height, width = pixels.shape[:2]
-    if min(height, width) < WINDOW_PX or count < 1:
-        return []
-    corners = _corners(pixels, count)
-    return [jpeg_round(np.ascontiguousarray(pixels[y : y + WINDOW_PX, x : x + WINDOW_PX]), WINDOW_JPEG_QUALITY) for y, x in corners]
+    return [
+        jpeg_round(np.ascontiguousarray(pixels[y : y + WINDOW_PX, x : x + WINDOW_PX]), WINDOW_JPEG_QUALITY)
+        for y, x in _corners(pixels, count)
+    ]
 
 
 def window_boxes(pixels: Pixels, count: int) -> list[tuple[float, float, float, float]]:
     """Where window_views looked: x, y, width, height."""
-    if min(pixels.shape[:2]) < WINDOW_PX or count < 1:
-        return []
     return [(float(x), float(y), float(WINDOW_PX), float(WINDOW_PX)) for y, x in _corners(pixels, count)]
 
 
 def _corners(pixels: Pixels, count: int) -> list[tuple[int, int]]:
     height, width = pixels.shape[:2]
-    columns = max(1, min(width // WINDOW_PX, round((count * width / height) ** 0.5)))
+    if min(height, width) < WINDOW_PX or count < 1:
+        return []
+    columns = max(1, min(width // WINDOW_PX, count, round((count * width / height) ** 0.5)))
     rows = max(1, min(height // WINDOW_PX, count // columns))
-    while columns * rows > count:
-        columns -= 1
-    corners = []
-    for r in range(rows):
-        for c in range(columns):
-            y0, y1 = r * height // rows, max(r * height // rows, (r + 1) * height // rows - WINDOW_PX)
-            x0, x1 = c * width // columns, max(c * width // columns, (c + 1) * width // columns - WINDOW_PX)
-            corners.append(_most_textured(pixels, sorted({y0, (y0 + y1) // 2, y1}), sorted({x0, (x0 + x1) // 2, x1})))
-    return corners
+    ys = [(2 * r + 1) * height // (2 * rows) - WINDOW_PX // 2 for r in range(rows)]
+    xs = [(2 * c + 1) * width // (2 * columns) - WINDOW_PX // 2 for c in range(columns)]
+    corners = [(y, x) for y in ys for x in xs]
+    textured = [
+        (y, x) for y, x in corners if _texture(pixels[y : y + WINDOW_PX : 2, x : x + WINDOW_PX : 2, 1]) >= MIN_TEXTURE
+    ]
+    return textured or corners
 
 
-def _most_textured(pixels: Pixels, ys: Sequence[int], xs: Sequence[int]) -> tuple[int, int]:
-    best, best_texture = (ys[len(ys) // 2], xs[len(xs) // 2]), -1.0
-    if len(ys) * len(xs) == 1:
-        return best
-    for y in ys:
-        for x in xs:
-            window = pixels[y : y + WINDOW_PX : 2, x : x + WINDOW_PX : 2, 1].astype(np.float32)
-            clipped = float(((window < 4) | (window > 251)).mean())
-            texture = float(np.abs(np.diff(window, axis=0)).mean()) * (1.0 - clipped)
-            if texture > best_texture:
-                best, best_texture = (y, x), texture
-    return best
+def _texture(channel: npt.NDArray[np.uint8]) -> float:
+    """Mean absolute step between neighbours, in grey levels."""
+    return float(np.abs(np.diff(channel.astype(np.int16), axis=0)).mean())
 
 
-def to_clip_input(view: Pixels) -> npt.NDArray[np.float32]:
-    """CLIP input, float32 (1, 3, 224, 224): short side to 224 (windows are cut instead), centre crop, normalised."""
+def to_clip_input(view: Pixels, place: float = 0.5) -> npt.NDArray[np.float32]:
+    """CLIP input, float32 (1, 3, 224, 224): short side to 224 (windows are cut instead), square crop, normalised.
+
+    place: where on the longer side the square lies, 0 (left or top) .. 1 (right or bottom).
+    """
     if view.shape[:2] != (WINDOW_PX, WINDOW_PX):
         view = short_side_to(view, INPUT_PX)
-    top, left = (view.shape[0] - INPUT_PX) // 2, (view.shape[1] - INPUT_PX) // 2
+    windowed = view.shape[:2] == (WINDOW_PX, WINDOW_PX)
+    top, left = (int((side - INPUT_PX) * (0.5 if windowed else place)) for side in view.shape[:2])
     cut = view[top : top + INPUT_PX, left : left + INPUT_PX].astype(np.float32) / 255.0
     return np.ascontiguousarray(((cut - CLIP_MEAN) / CLIP_STD).transpose(2, 0, 1)[None])
+
+
+def whole_inputs(view: Pixels) -> list[npt.NDArray[np.float32]]:
+    """CLIP inputs of the whole view: its two end squares, or the middle one when it is nearly square.
+
+    The middle alone would leave the ends of a landscape unseen; the mean over both ends also ranks better on sources
+    that were left out.
+    """
+    long, short = max(view.shape[:2]), min(view.shape[:2])
+    return [to_clip_input(view, place) for place in ((0.0, 1.0) if long > 1.1 * short else (0.5,))]

@@ -47,6 +47,6 @@ def install(folder: Path, bias: float = 0.0, slope: float = 0.0) -> Path:
     """Both files of the examiner; the calibration passes the logit through as a log10 LR."""
     folder.mkdir(parents=True, exist_ok=True)
     network(folder / NETWORK_FILE, bias, slope)
-    face = LogisticCalibration(QUALITY_NAMES, (1.0, 0.0, 0.0, 0.0), 0.0, -5.0, 5.0)
+    face = LogisticCalibration(QUALITY_NAMES, (1.0, *[0.0] * (len(QUALITY_NAMES) - 1)), 0.0, -5.0, 5.0)
     (folder / CALIBRATION_FILE).write_text(json.dumps({"face": face.to_dict()}), encoding="utf-8")
     return folder

@@ -43,7 +43,10 @@ def clip(path: Path) -> Path:
     ]
     before = "hidden"
     for i, name in enumerate(names):
-        nodes += [helper.make_node("Add", [before, f"bias{i}"], [f"sum{i}"]), helper.make_node("Tanh", [f"sum{i}"], [name])]
+        nodes += [
+            helper.make_node("Add", [before, f"bias{i}"], [f"sum{i}"]),
+            helper.make_node("Tanh", [f"sum{i}"], [name]),
+        ]
         before = name
     nodes += [
         helper.make_node("ReduceMean", [before], ["mean"], axes=[1], keepdims=0),
