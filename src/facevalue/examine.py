@@ -212,9 +212,18 @@ def _name_of(source: Source) -> str:
 def _subject(exhibit: Exhibit, media: Media, watch: _Watch) -> Subject:
     jpeg = media.facts.get("jpeg") if isinstance(media.facts.get("jpeg"), Mapping) else None
     quality = picture_quality(media.picture.pixels, jpeg.get("quality") if jpeg else None)
-    faces = detect_faces(media.picture.pixels) if detector_available() else None
+    faces = _faces(media.picture)
     watch.mark("faces")
     return Subject(exhibit, media.picture, media.facts, quality, faces)
+
+
+def _faces(picture: Picture) -> tuple[Face, ...] | None:
+    """None when no detector is installed or it failed: examiners of faces then say that they could not look."""
+    try:
+        return detect_faces(picture.pixels) if detector_available() else None
+    except Exception:  # one picture must not end the run
+        _log.debug("face detection failed", exc_info=True)
+        return None
 
 
 def _examine(examiner: Examiner, subject: Subject, watch: _Watch) -> Finding:
@@ -248,7 +257,8 @@ def _copied(subject: Subject, copy: Copy) -> Subject:
     pixels = copy.make(subject.pixels)
     scale = pixels.shape[1] / subject.pixels.shape[1]
     faces = tuple(f.scaled(scale) for f in subject.faces) if subject.faces is not None else None
-    return replace(subject, picture=replace(subject.picture, pixels=pixels), faces=faces)
+    quality = picture_quality(pixels)
+    return replace(subject, picture=replace(subject.picture, pixels=pixels), quality=quality, faces=faces)
 
 
 def _quality_record(subject: Subject) -> dict[str, Any]:

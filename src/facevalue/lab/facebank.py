@@ -67,7 +67,9 @@ def build(samples: Iterable[Sample], path: Path) -> list[BankFace]:
             str(i): np.asarray(cv2.imencode(".png", f.face.pixels)[1]).ravel() for i, f in enumerate(found)
         }
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **blobs)  # type: ignore[arg-type]
+        partial = path.with_suffix(".partial.npz")  # an interrupted build must not be taken for a bank
+        np.savez(partial, meta=np.frombuffer(json.dumps(meta).encode(), np.uint8), **blobs)  # type: ignore[arg-type]
+        partial.replace(path)
     with np.load(path) as stored:
         meta = json.loads(bytes(stored["meta"]).decode())
         return [_restored(stored[str(i)], record) for i, record in enumerate(meta)]

@@ -91,7 +91,9 @@ def _extract_portrait(sample: Sample, embed: ClipEmbedder, cache: Path) -> None:
     views = [v for f in detect_faces(pixels, 1) if (v := portrait_view(pixels, f)) is not None]
     arrays = {f"portrait.{k}": v.astype(np.float16) for view in views for k, v in embed(to_clip_input(view)).items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **arrays)  # type: ignore[arg-type]
+    partial = path.with_suffix(".tmp.npz")
+    np.savez(partial, **arrays)  # type: ignore[arg-type]
+    partial.replace(path)
 
 
 def table(samples: Sequence[Sample], variants: Sequence[int], view: str, cache: Path) -> Table:

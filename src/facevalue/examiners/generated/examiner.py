@@ -97,11 +97,12 @@ class GeneratedExaminer:
 
 
 def collect(pixels: Pixels, faces: Sequence[Face], clip: Path) -> tuple[Evidence, list[Face]]:
-    """The raw logits of one picture and the faces whose portraits were read; training computes the same from its cache."""
+    """The raw logits of one picture and the faces whose portraits were read; training computes the same, cached."""
     embed = _embedder(clip)
     whole = whole_view(pixels)
     windows = window_views(pixels, _window_count(pixels))
     portraits = [(face, view) for face in faces[:MAX_PORTRAITS] if (view := portrait_view(pixels, face)) is not None]
+
     def read(clip_input: npt.NDArray[np.float32]) -> dict[str, float]:
         return head_logits(feature_vector(embed(clip_input)))
 
@@ -144,7 +145,7 @@ def _open_embedder(path: Path) -> ClipEmbedder:
 
 def head_names() -> list[str]:
     """The heads in the order of their logits."""
-    return session(FOLDER / HEADS_FILE).get_modelmeta().custom_metadata_map["heads"].split(",")
+    return str(session(FOLDER / HEADS_FILE).get_modelmeta().custom_metadata_map["heads"]).split(",")
 
 
 def head_logits(vector: npt.NDArray[np.float32]) -> dict[str, float]:
