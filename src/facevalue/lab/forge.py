@@ -178,8 +178,11 @@ def _write(made: Blend, out: Path, stem: str, source: Path, digest: str, giver: 
         seed=seed,
         sha256=hashlib.sha256(picture.read_bytes()).hexdigest(),
     )
-    with (out / MANIFEST).open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(line), sort_keys=True) + "\n")
+    text, manifest = json.dumps(asdict(line), sort_keys=True), out / MANIFEST
+    # The same command run again writes the same files: their lines stand there already.
+    if not manifest.is_file() or text not in manifest.read_text(encoding="utf-8").splitlines():
+        with manifest.open("a", encoding="utf-8") as stream:
+            stream.write(text + "\n")
     return line
 
 
