@@ -122,6 +122,8 @@ def test_unknown_command_is_wrong_usage() -> None:
 def test_ctrl_c_is_one_sentence() -> None:
     code = (
         "import os, signal\n"
+        # A shell that starts the tests in its background has them, and so this process, ignore the signal.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from facevalue.cli.run import guarded\n"
         "from facevalue.cli import app, main\n"
         "app.command('wait')(guarded(lambda: os.kill(os.getpid(), signal.SIGINT)))\n"

@@ -87,6 +87,11 @@ def calibrate_photo(
     x = np.array([[float(whole_logits[i]), windows[k], residuals[k]] for i, k in enumerate(keys) if full[i]])
     weights = source_weights(labels, sources)
     joined = calibrated(x, labels[full], weights[full], ("whole", "windows", "residual"))
+    if joined.coefficients[2] == 0.0:
+        # The residual adds nothing on its held-out sources; without it, every source may help to join the other two.
+        paired = np.array([k in windows for k in keys])
+        rest = np.array([[float(whole_logits[i]), windows[k], 0.0] for i, k in enumerate(keys) if paired[i]])
+        joined = calibrated(rest, labels[paired], weights[paired], ("whole", "windows", "residual"))
     alone = calibrated(whole_logits, labels, weights, ("whole",))
     # Off the residual's held-out sources its term is set to its mean there, so that every source has a number.
     usual = float(np.mean(list(residuals.values())))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from facevalue.finding import CONTRADICTION, DECLARES_SYNTHETIC, QuestionOpinion
+from facevalue.opinion.weigh import NOT_PROOF
 from facevalue.reports import words
 from facevalue.reports.words import plain
 
@@ -61,7 +62,8 @@ def lines(exam: Examination) -> Iterator[Line]:
     for name, why in exam.not_examined:
         if plain(why) not in said:
             yield "not examined", f"{plain(name)}: {plain(why)}"
-    yield "caution", words.verdict_words(opinion.verdict).caution
+    if (caution := words.verdict_words(opinion.verdict).caution) != words.ABSENCE or NOT_PROOF not in opinion.reasons:
+        yield "caution", caution
 
 
 def question_line(question: QuestionOpinion) -> str:

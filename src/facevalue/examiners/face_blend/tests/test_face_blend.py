@@ -177,7 +177,7 @@ def test_a_crowd_is_judged_by_its_largest_faces(standing_in: Install) -> None:
 
 def test_why_it_abstains(standing_in: Install) -> None:
     folder = standing_in()
-    assert "face detector" in _abstention(None)
+    assert "the detector is not installed" in _abstention(None)
     assert "no face was found" in _abstention(())
     assert "the largest face is 50 px wide; below 64 px" in _abstention((face(0, 0, 50), face(90, 0, 30)))
     (folder / examiner.NETWORK_FILE).unlink()
