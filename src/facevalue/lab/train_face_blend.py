@@ -181,7 +181,7 @@ def train(
     threads: int = 1,
     workers: int = 1,
     report: Callable[[str], None] = print,
-    evaluate_every: int = 500,
+    evaluate_every: int = 250,
 ) -> Path:
     """Train, with checkpoints in out/ every evaluate_every steps; resumes from the last one. Returns the ONNX path."""
     from facevalue.lab.efficientnet import load_imagenet

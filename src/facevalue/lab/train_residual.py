@@ -33,7 +33,7 @@ CROP_PX = 128
 class ResidualRecipe:
     """Everything that shapes the weights."""
 
-    steps: int = 2500
+    steps: int = 2000
     matched_pairs: int = 12
     reconstructed_pairs: int = 8
     learning_rate: float = 2e-3
