@@ -11,7 +11,7 @@ from facevalue.bench import runner
 from facevalue.bench.records import load_records
 from facevalue.bench.runner import RESULTS, plan, run
 from facevalue.bench.sets import read_sets
-from facevalue.bench.split import Split
+from facevalue.bench.split import Split, unseen
 from facevalue.errors import UsageError
 
 from .conftest import FakeCheck, draw
@@ -45,6 +45,13 @@ def test_an_interrupted_run_resumes(data: Path, tmp_path: Path) -> None:
     again = FakeCheck()
     assert run(jobs, tmp_path, check=again) == records
     assert not again.seen
+
+
+def test_pictures_that_training_saw_can_be_left_out(data: Path) -> None:
+    splits = [Split(frozenset({"alpha"}))]
+    kept = read_sets(data, keep=lambda item: unseen(replace(item, trained_on=True), splits))
+    assert {item.set for item in kept} == {"alpha"}
+    assert len(kept) == len([item for item in read_sets(data) if item.set == "alpha"])
 
 
 def test_resuming_under_another_split_tells_what_is_held_out_now(data: Path, tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_face_blend_is_calibrated_on_what_was_held_out(
     data: Path, bank: list[facebank.BankFace], tmp_path: Path
 ) -> None:
     network = blend_stand_in.network(tmp_path / "network.onnx", slope=2.0)
-    written = calibrate_face_blend.calibrate(data, bank, network, tmp_path, report=lambda line: None)
+    written = calibrate_face_blend.calibrate(data, bank, [network], tmp_path, report=lambda line: None)
     assert {p.name for p in written} >= {"calibration.json", "split.json", "leave_one_out.json"}
     face = LogisticCalibration.from_dict(json.loads((tmp_path / "calibration.json").read_text())["face"])
     assert face.low is not None

@@ -15,7 +15,7 @@ from facevalue.bench.report import COLUMNS, HEADINGS, Report, format_interval
 from facevalue.bench.robust import STEPS
 from facevalue.bench.runner import RESULTS, Progress, plan, run
 from facevalue.bench.sets import read_sets
-from facevalue.bench.split import read_splits, shipped_splits
+from facevalue.bench.split import read_splits, shipped_splits, unseen
 from facevalue.errors import FacevalueError, UsageError
 
 app = typer.Typer(name="bench", help="Measure the detectors on labelled pictures.", no_args_is_help=True)
@@ -38,6 +38,9 @@ def run_command(
     held_out_list: Annotated[
         list[Path] | None, typer.Option(help="split.json, or keys one a line; default: those of the shipped examiners.")
     ] = None,
+    held_out_only: Annotated[
+        bool, typer.Option("--held-out-only", help="Leave out pictures that training saw, for every question.")
+    ] = False,
     out: Out = DEFAULT_OUT,
     workers: Annotated[int, typer.Option(min=1, help="Pictures examined at the same time.")] = 2,
     draws: Draws = 400,
@@ -48,11 +51,12 @@ def run_command(
     """Examine every picture of the sets, then write figures and report. An interrupted run resumes where it stopped."""
     try:
         splits = read_splits(shipped_splits() if held_out_list is None else held_out_list)
-        jobs = plan(read_sets(data, sets or (), limit, question), launder or ())
+        keep = (lambda item: unseen(item, splits)) if held_out_only else (lambda item: True)
+        jobs = plan(read_sets(data, sets or (), limit, question, keep), launder or ())
         if fresh:
             for name in (RESULTS, COMMAND):
                 (out / name).unlink(missing_ok=True)
-        _note_command(out, _command(sets, limit, launder, question))
+        _note_command(out, _command(sets, limit, launder, question, held_out_only))
         with _Bar() as progress:
             run(jobs, out, splits=splits, workers=workers, progress=progress)
     except KeyboardInterrupt:
@@ -100,13 +104,16 @@ def _wrong(error: Exception) -> typer.Exit:
     return typer.Exit(2)
 
 
-def _command(sets: list[str] | None, limit: int | None, launder: list[str] | None, question: str | None) -> str:
+def _command(
+    sets: list[str] | None, limit: int | None, launder: list[str] | None, question: str | None, held_out_only: bool
+) -> str:
     """The command as a reader would type it; places on this machine are left out."""
     words = ["facevalue", "bench", "run", "--data", "DATA"]
     for option, values in (("--set", sets), ("--launder", launder)):
         words += [word for value in values or () for word in (option, value)]
     words += ["--limit", str(limit)] if limit else []
     words += ["--question", question] if question else []
+    words += ["--held-out-only"] if held_out_only else []
     return shlex.join(words)
 
 

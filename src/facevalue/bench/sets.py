@@ -54,19 +54,24 @@ class Item:
 
 
 def read_sets(
-    data: Path, wanted: Iterable[str] = (), limit: int | None = None, question: str | None = None
+    data: Path,
+    wanted: Iterable[str] = (),
+    limit: int | None = None,
+    question: str | None = None,
+    keep: Callable[[Item], bool] = lambda item: True,
 ) -> list[Item]:
     """Every labelled picture under data, sorted; wanted limits it to those sets.
 
     limit: at most that many of each class of each set, spread evenly over the sorted files, and so over sources.
-    question: what plain folders answer ("any" unless told). Raises UsageError when nothing is found.
+    question: what plain folders answer ("any" unless told). keep: pictures it refuses are left out first. Raises
+    UsageError when nothing is found.
     """
     if not data.is_dir():
         raise UsageError(f"no folder {data.name} to read benchmark sets from")
     names, items = set(wanted), []
     for name, read in _readers(data, question or ANY_QUESTION).items():
         if not names or name in names:
-            found = sorted(read(), key=lambda item: item.name)
+            found = sorted(filter(keep, read()), key=lambda item: item.name)
             items += found if limit is None else [*_spread(found, 0, limit), *_spread(found, 1, limit)]
     if missing := sorted(names - {item.set for item in items}):
         raise UsageError(f"no such set, or nothing in it: {', '.join(missing)}")

@@ -74,3 +74,9 @@ def held_out(item: Item, question: str, splits: Iterable[Split]) -> bool:
     it never reads are held out.
     """
     return not item.trained_on or any(s.covers(item) for s in splits if s.question in (None, question))
+
+
+def unseen(item: Item, splits: Iterable[Split]) -> bool:
+    """Whether training saw nothing of this picture, for any of the questions that its label answers."""
+    known = list(splits)
+    return all(held_out(item, question, known) for question in item.questions)

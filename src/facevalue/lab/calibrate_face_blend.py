@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,15 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from facevalue.examiners.face_blend.crop import MIN_FACE_PX, to_network
-from facevalue.examiners.face_blend.examiner import QUALITY_NAMES, look_crops, quality_features
+from facevalue.examiners.face_blend.crop import MIN_FACE_PX
+from facevalue.examiners.face_blend.examiner import QUALITY_NAMES, look_crops, quality_features, run_networks
 from facevalue.faces import Face, detect_faces
 from facevalue.lab import blend
 from facevalue.lab.data import clip_frames, matched, real_clips, wild
 from facevalue.lab.facebank import BankFace
 from facevalue.lab.features import read_rgb
 from facevalue.lab.launder import augment
+from facevalue.lab.sources import JUDGE_SOURCES
 from facevalue.lab.train_face_blend import PairMaker, for_bench, held_out
 from facevalue.media import picture_quality
 from facevalue.opinion.calibrate import LogisticCalibration, elub_bounds
@@ -36,8 +37,8 @@ FRAMES_PER_CLIP = 4
 
 
 class _Rows:
-    def __init__(self, network: Path) -> None:
-        self.session = ort.InferenceSession(str(network), providers=["CPUExecutionProvider"])
+    def __init__(self, networks: Sequence[Path]) -> None:
+        self.networks = [ort.InferenceSession(str(p), providers=["CPUExecutionProvider"]) for p in networks]
         self.features: list[tuple[float, ...]] = []
         self.labels: list[int] = []
         self.sources: list[str] = []
@@ -48,18 +49,18 @@ class _Rows:
         blockiness = picture_quality(pixels).blockiness
         for face in faces if faces is not None else detect_faces(pixels, max_faces=2):
             if face.size_px >= MIN_FACE_PX:
-                logits = np.asarray(self.session.run(["logit"], {"faces": to_network(look_crops(pixels, face))})[0])
-                self.features.append(quality_features(float(logits.mean()), face, blockiness))
+                logit, _ = run_networks(self.networks, look_crops(pixels, face))
+                self.features.append(quality_features(logit, face, blockiness))
                 self.labels.append(label)
                 self.sources.append(source)
                 self.kinds.append(kind)
 
 
 def calibrate(
-    data: Path, bank: list[BankFace], network: Path, out: Path, report: Callable[[str], None] = print
+    data: Path, bank: list[BankFace], networks: Sequence[Path], out: Path, report: Callable[[str], None] = print
 ) -> list[Path]:
     """Write calibration.json, split.json and leave_one_out.json into out/; returns their paths."""
-    rows = _Rows(network)
+    rows = _Rows(networks)
     mine = [f for f in bank if held_out(f) and not for_bench(f)]
     for face in mine:
         if face.source != "faces_real_celeba109" or face.box[2] >= MIN_FACE_PX:
@@ -68,8 +69,10 @@ def calibrate(
             rows.add(augment(face.face.pixels, rng), face.label, face.source, "laundered")
     _add_synthetic(rows, mine)
     report(f"{len(rows.labels)} looks at held-out faces")
-    for sample in [*matched(data), *wild(data)]:
-        if sample.label == 0 and sample.form == "whole":
+    photographs = [s for s in (*matched(data), *wild(data)) if s.label == 0 and s.form == "whole"]
+    judged = {s.key for s in photographs if s.source in JUDGE_SOURCES}
+    for sample in photographs:
+        if sample.key not in judged:
             rows.add(read_rgb(sample.path), 0, f"photo:{sample.source}", "photograph")
     for clip in real_clips(data):
         for frame in clip_frames(clip.path, FRAMES_PER_CLIP):
@@ -92,7 +95,7 @@ def calibrate(
     names = ["swap set alone, as is", *(name for name in figures if name.startswith("fakes: "))]
     figures["table"] = [{"name": f"faces held out, {name}", **figures[name]} for name in names]
     report(json.dumps(figures, indent=1))
-    split = {"question": "face_swapped", "held_out": sorted({f.key for f in bank if for_bench(f)})}
+    split = {"question": "face_swapped", "held_out": sorted({f.key for f in bank if for_bench(f)} | judged)}
     written = []
     for name, content in (
         ("calibration.json", {"face": calibration.to_dict()}),

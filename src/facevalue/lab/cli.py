@@ -141,10 +141,13 @@ def _train_face_blend(data: Path, out: Path, steps: int, threads: int) -> list[P
     if spec is None or not spec.submodule_search_locations:
         raise MissingExtraError("the warm start", "lab")
     warm = Path(spec.submodule_search_locations[0]) / "models" / "efficientnet-lite0-57934424.pth"
-    recipe = train_face_blend.BlendRecipe()
-    recipe = replace(recipe, steps=steps) if steps else recipe
-    network = train_face_blend.train(bank, warm, out, recipe, threads, report=_say)
-    return [network, *calibrate_face_blend.calibrate(data, bank, network, out, report=_say)]
+    networks = []
+    for name, recipe in train_face_blend.MEMBERS.items():
+        recipe = replace(recipe, steps=steps) if steps else recipe
+        _say(f"training {name}")
+        made = train_face_blend.train(bank, warm, out / Path(name).stem, recipe, threads, report=_say)
+        networks.append(Path(shutil.copyfile(made, out / name)))
+    return [*networks, *calibrate_face_blend.calibrate(data, bank, networks, out, report=_say)]
 
 
 def _train_generated(data: Path, out: Path, steps: int, threads: int) -> list[Path]:

@@ -46,6 +46,13 @@ class BlendRecipe:
     seed: int = 7
 
 
+# The networks that ship, by file name: one trained mostly on blends, one on as many real swaps as blends.
+MEMBERS = {
+    "face_blend.onnx": BlendRecipe(),
+    "face_blend_swaps.onnx": BlendRecipe(steps=1500, synthetic_pairs=8, swap_pairs=8, seed=8),
+}
+
+
 def held_out(face: BankFace) -> bool:
     """Whether a face is kept for measuring: by clip for swap pairs, by name otherwise."""
     return zlib.crc32((face.pair or face.key).encode()) % 5 == 0

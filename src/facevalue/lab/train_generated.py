@@ -29,14 +29,13 @@ from facevalue.faces import detect_faces
 from facevalue.lab import data
 from facevalue.lab.data import Sample
 from facevalue.lab.features import cache_path, extract, load, read_rgb
+from facevalue.lab.sources import JUDGE_SOURCES
 from facevalue.opinion.calibrate import LogisticCalibration, elub_bounds
 from facevalue.opinion.metrics import auc, cllr, cllr_min, recall_at_false_alarm
 
 Array = npt.NDArray[np.float32]
 INVERSE_RIDGE = 3e-4
 RANK = 1200
-# Kept from training and calibration alike, for `bench run`; the residual network holds them out as well.
-JUDGE_SOURCES = ("justin-hal-game", "kurlyto", "isitai-news", "bsds500", "nokia-heif", "grocery", "oldphotos-ms")
 # Sources of one class cannot be judged alone; they are left out in this many groups.
 LONE_GROUPS = 5
 VARIANTS = (0, 1, 2)

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from facevalue.examiners.face_blend.examiner import CALIBRATION_FILE, NETWORK_FILE, QUALITY_NAMES
+from facevalue.examiners.face_blend.examiner import CALIBRATION_FILE, NETWORK_FILES, QUALITY_NAMES
 from facevalue.opinion.calibrate import LogisticCalibration
 
 
@@ -46,7 +46,8 @@ def network(path: Path, bias: float = 0.0, slope: float = 0.0) -> Path:
 def install(folder: Path, bias: float = 0.0, slope: float = 0.0) -> Path:
     """Both files of the examiner; the calibration passes the logit through as a log10 LR."""
     folder.mkdir(parents=True, exist_ok=True)
-    network(folder / NETWORK_FILE, bias, slope)
+    for name in NETWORK_FILES:
+        network(folder / name, bias, slope)
     face = LogisticCalibration(QUALITY_NAMES, (1.0, *[0.0] * (len(QUALITY_NAMES) - 1)), 0.0, -5.0, 5.0)
     (folder / CALIBRATION_FILE).write_text(json.dumps({"face": face.to_dict()}), encoding="utf-8")
     return folder

@@ -180,7 +180,7 @@ def test_why_it_abstains(standing_in: Install) -> None:
     assert "the detector is not installed" in _abstention(None)
     assert "no face was found" in _abstention(())
     assert "the largest face is 50 px wide; below 64 px" in _abstention((face(0, 0, 50), face(90, 0, 30)))
-    (folder / examiner.NETWORK_FILE).unlink()
+    (folder / examiner.NETWORK_FILES[0]).unlink()
     assert _abstention((face(40, 100, 120),)).endswith("missing from this installation: face_blend.onnx")
 
 
@@ -193,4 +193,5 @@ def _abstention(faces: tuple[Face, ...] | None) -> str:
 
 def test_weights_are_named_by_their_hash(standing_in: Install) -> None:
     standing_in()
-    assert set(FaceBlendExaminer().weights()) == {"face_blend/face_blend.onnx", "face_blend/calibration.json"}
+    names = {*examiner.NETWORK_FILES, examiner.CALIBRATION_FILE}
+    assert set(FaceBlendExaminer().weights()) == {f"face_blend/{name}" for name in names}
