@@ -21,6 +21,9 @@ WINDOW_JPEG_QUALITY = 88
 INPUT_PX = 224
 MIN_PORTRAIT_PX = 96
 MIN_TEXTURE = 0.8
+# Below this a picture's own resolution is somebody's thumbnail: its windows repeat the whole view, with less in them.
+# Nearly all windows that the heads learned from were cut from larger pictures.
+MIN_NATIVE_SIDE_PX = 400
 
 # CLIP's normalisation (Radford et al. 2021, arXiv:2103.00020).
 CLIP_MEAN = np.array([0.48145466, 0.4578275, 0.40821073], np.float32)
@@ -76,7 +79,7 @@ def window_views(pixels: Pixels, count: int) -> list[Pixels]:
     """Up to count windows of 240 px at native resolution, through JPEG q88, spread over the picture.
 
     They are the middles of a grid's cells, less those without texture (clear sky, studio ground), which say nothing.
-    A picture below 240 px gives none.
+    A picture whose shorter side is below 400 px gives none.
     """
     return [
         jpeg_round(np.ascontiguousarray(pixels[y : y + WINDOW_PX, x : x + WINDOW_PX]), WINDOW_JPEG_QUALITY)
@@ -91,7 +94,7 @@ def window_boxes(pixels: Pixels, count: int) -> list[tuple[float, float, float, 
 
 def _corners(pixels: Pixels, count: int) -> list[tuple[int, int]]:
     height, width = pixels.shape[:2]
-    if min(height, width) < WINDOW_PX or count < 1:
+    if min(height, width) < MIN_NATIVE_SIDE_PX or count < 1:
         return []
     columns = max(1, min(width // WINDOW_PX, count, round((count * width / height) ** 0.5)))
     rows = max(1, min(height // WINDOW_PX, count // columns))
