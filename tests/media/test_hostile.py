@@ -19,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import facevalue
 from facevalue.errors import DecodeError, LimitError
 from facevalue.exhibit import Exhibit
 from facevalue.media import Limits, Media, decode
@@ -340,3 +341,13 @@ def test_the_largest_allowed_picture_fits_the_memory_limit() -> None:
     pixels[:, ::50] = 200
     found = decode_bytes(make.save(pixels, "JPEG", quality=80, exif=make.exif_with_orientation(6))).picture
     assert found.pixels.shape == (15_000, 13_333, 3)
+
+
+@pytest.mark.slow
+def test_two_thousand_mutated_files_give_one_examination_each() -> None:
+    # The whole way through: the pictures are small, so that every examiner looks at those that decode.
+    chance, names = random.Random(2025), sorted(SEEDS)
+    files = [mutate(SEEDS[names[i % len(names)]], chance) for i in range(2000)]
+    verdicts = [exam.opinion.verdict for exam in facevalue.check_many(iter(files), workers=2, limits=QUICK)]
+    assert len(verdicts) == len(files)
+    assert 100 < verdicts.count("unexamined") < 1900
