@@ -79,7 +79,7 @@ def test_training_is_interrupted_resumed_and_exported(bank: list[facebank.BankFa
         if line.startswith("step 4"):
             raise KeyboardInterrupt
 
-    options = {"workers": 0, "evaluate_every": 2}
+    options = {"evaluate_every": 2}
     with pytest.raises(KeyboardInterrupt):
         train_face_blend.train(bank, None, tmp_path, TINY, report=interrupt, **options)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2

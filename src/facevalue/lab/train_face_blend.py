@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,18 +168,30 @@ def _trip(crop: npt.NDArray[np.uint8], seed: int, flip: bool) -> npt.NDArray[np.
     return np.ascontiguousarray(out[:, ::-1]) if flip else out
 
 
-class _Batches(torch.utils.data.IterableDataset):  # type: ignore[type-arg]
+class _Batches:
+    """The batches from step start on, each made by a thread while the network learns from the one before.
+
+    A thread and not a forked process: the face detector has threads of its own by then, and a fork would wait for
+    their locks for ever.
+    """
+
     def __init__(self, bank: list[BankFace], recipe: BlendRecipe, start: int) -> None:
-        self.bank, self.recipe, self.start = bank, recipe, start
+        self.recipe, self.start = recipe, start
+        self.maker = PairMaker(bank, recipe.seed)
+
+    def _make(self, step: int) -> tuple[Array, ...]:
+        self.maker.rng = np.random.default_rng((self.recipe.seed, step))  # a resumed run sees what a whole one would
+        return self.maker.batch(self.recipe)
 
     def __iter__(self) -> Iterator[tuple[Array, ...]]:
-        cv2.setNumThreads(1)
-        worker = torch.utils.data.get_worker_info()
-        index, count = (worker.id, worker.num_workers) if worker else (0, 1)
-        maker = PairMaker(self.bank, self.recipe.seed)
-        for step in range(self.start + index, self.recipe.steps, count):
-            maker.rng = np.random.default_rng((self.recipe.seed, step))  # a resumed run sees what a whole one would
-            yield maker.batch(self.recipe)
+        with ThreadPoolExecutor(1) as pool:
+            coming: deque[Future[tuple[Array, ...]]] = deque()
+            for step in range(self.start, self.recipe.steps):
+                coming.append(pool.submit(self._make, step))
+                if len(coming) > 2:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
 
 
 def train(
@@ -186,7 +200,6 @@ def train(
     out: Path,
     recipe: BlendRecipe,
     threads: int = 1,
-    workers: int = 1,
     report: Callable[[str], None] = print,
     evaluate_every: int = 250,
 ) -> Path:
@@ -215,11 +228,9 @@ def train(
         schedule.load_state_dict(state["schedule"])
         start, best = state["step"], state["best"]
     learn, judge = [f for f in bank if not held_out(f)], [f for f in bank if held_out(f) and not for_bench(f)]
-    loader = torch.utils.data.DataLoader(
-        _Batches(learn, recipe, start), batch_size=None, num_workers=workers, prefetch_factor=6 if workers else None
-    )
     began, losses = time.monotonic(), []
-    for step, (images, labels, masks, known) in enumerate(loader, start + 1):
+    for step, batch in enumerate(_Batches(learn, recipe, start), start + 1):
+        images, labels, masks, known = (torch.from_numpy(np.ascontiguousarray(part)) for part in batch)
         net.train()
         logits, area = net(images.to(device, memory_format=torch.channels_last))
         loss = nn.functional.binary_cross_entropy_with_logits(logits, labels.to(device) * 0.96 + 0.02)
