@@ -227,14 +227,14 @@ def test_everything_from_pictures_to_calibration(data: Path, tmp_path: Path, mon
     parts = train_generated.training_samples(data)
     said: list[str] = []
     for _ in range(2):  # the second time everything is found in the cache
-        train_generated.extract_all([*parts["photo"], *parts["face"]], clip, tmp_path / "cache", said.append)
+        train_generated.extract_all(parts, clip, tmp_path / "cache", said.append)
     out = train_generated.train_heads(data, tmp_path / "cache", residual, tmp_path / "out", said.append)
     combiner = Combiner.load(out / "calibration.json")
     session = ort.InferenceSession(str(out / "heads.onnx"), providers=["CPUExecutionProvider"])
     heads = session.get_modelmeta().custom_metadata_map["heads"].split(",")
     assert set(heads) == {"photo_whole", "photo_window", *combiner.families}
     portraits = [dict.fromkeys(combiner.families, 0.5)]
-    assert np.isfinite(combiner(Evidence(0.3, [0.1], [0.2], portraits, 3.0)).log10_lr)
+    assert np.isfinite(combiner(Evidence(0.3, [0.1], [0.2], portraits, 3.0, 1.2)).log10_lr)
     split = json.loads((out / "split.json").read_text())
     assert split["question"] == "generated"
     assert split["held_out"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from facevalue.opinion.metrics import auc
 KIND_SHARE = {"known family": 0.75, "new family": 0.25}
 Floats = npt.NDArray[np.float64]
 Key = tuple[str, int]
+Quality = tuple[float, float]  # sharpness, blockiness
 
 
 @dataclass
@@ -153,6 +154,7 @@ def calibrate_together(
 ) -> Any:
     """Fit the face families, calibrate each, and then the mixture of everything on pictures of unseen kinds."""
     from facevalue.lab.train_generated import (
+        FACE_VARIANTS,
         PORTRAIT_VARIANT,
         Projection,
         calibrated,
@@ -162,7 +164,7 @@ def calibrate_together(
         table,
     )
 
-    portrait = table(parts["face"], (0, 1), "portrait", cache)
+    portrait = table(parts["face"], FACE_VARIANTS, "portrait", cache)
     beside = table([s for s in parts["photo"] if s.form == "whole"], (PORTRAIT_VARIANT,), "portrait", cache)
     labels, sources = portrait.labels, portrait.sources
     halves = np.array([_half(s) for s in portrait.samples])
@@ -196,18 +198,18 @@ def calibrate_together(
     lr_photo = _photo_of_faces(portrait, cache, heads, photo, residual)
     names = sorted(families)
     rows = _Rows()
-    sharpness = _sharpness_cache(portrait.samples, portrait.variants)
+    quality = _qualities(portrait.samples, portrait.variants)
     for i, sample in enumerate(portrait.samples):
         key = (sample.key, int(portrait.variants[i]))
         each = {n: families[n].predict_one(float(unseen[n][i])) for n in names}
-        rows.add(lr_photo[key], mixture(list(each.values())), sharpness[key], sample, "known family")
+        rows.add(lr_photo[key], mixture(list(each.values())), quality[key], sample, "known family")
         if sample.label:
             # A generator met tomorrow may be of a kind that was trained on or of a new one: each fake counts once
             # with its own family's head (which did not see this file) and once without that head.
             rows.add(
                 lr_photo[key],
                 mixture([lr for n, lr in each.items() if n != sample.generator]),
-                sharpness[key],
+                quality[key],
                 sample,
                 "new family",
             )
@@ -215,29 +217,30 @@ def calibrate_together(
         _stem(s): mixture([families[n].predict_one(float(beside_logits[n][i])) for n in names])
         for i, s in enumerate(beside.samples)
     }
-    photo_sharpness = _sharpness_cache(whole.samples, whole.variants)
+    natives = {_stem(s): s for s in parts["photo"] if s.form == "native"}
+    quality = _qualities(whole.samples, whole.variants, natives)
     for sample, variant in zip(whole.samples, whole.variants, strict=True):
-        lr, sharp = photo.log10_lr[(_stem(sample), int(variant))], photo_sharpness[(sample.key, int(variant))]
-        rows.add(lr, beside_lr.get(_stem(sample)) if int(variant) == 0 else None, sharp, sample, "photograph")
+        lr, seen = photo.log10_lr[(_stem(sample), int(variant))], quality[(sample.key, int(variant))]
+        rows.add(lr, beside_lr.get(_stem(sample)) if int(variant) == 0 else None, seen, sample, "photograph")
     with_faces, without_faces, lrs = rows.calibrate(calibrated, source_weights)
     combiner = Combiner(photo.full, photo.whole, families, with_faces, without_faces)
     return combiner, family_heads, _summary(rows, lrs, names, combiner, figures, report)
 
 
 class _Rows:
-    """Calibration samples: photograph LR, face LR (None where no face is read), sharpness, label, source, kind."""
+    """Calibration samples: photograph LR, face LR (None where no face is read), quality, label, source, kind."""
 
     def __init__(self) -> None:
         self.photo: list[float] = []
         self.faces: list[float | None] = []
-        self.sharpness: list[float] = []
+        self.quality: list[Quality] = []
         self.samples: list[Sample] = []
         self.kinds: list[str] = []
 
-    def add(self, photo: float, faces: float | None, sharpness: float, sample: Sample, kind: str) -> None:
+    def add(self, photo: float, faces: float | None, quality: Quality, sample: Sample, kind: str) -> None:
         self.photo.append(photo)
         self.faces.append(faces)
-        self.sharpness.append(sharpness)
+        self.quality.append(quality)
         self.samples.append(sample)
         self.kinds.append(kind)
 
@@ -257,8 +260,8 @@ class _Rows:
         seen = np.array([f is not None for f in self.faces])
         x = np.array(
             [
-                face_features(p, f, q)
-                for p, f, q in zip(self.photo, self.faces, self.sharpness, strict=True)
+                [*face_features(p, f, *q).values()]
+                for p, f, q in zip(self.photo, self.faces, self.quality, strict=True)
                 if f is not None
             ]
         )
@@ -266,7 +269,11 @@ class _Rows:
         with_faces = calibrated(x, y[seen], weights, FACE_NAMES)
         out[seen] = with_faces.predict(x)
         x = np.array(
-            [photo_features(p, q) for p, f, q in zip(self.photo, self.faces, self.sharpness, strict=True) if f is None]
+            [
+                [*photo_features(p, *q).values()]
+                for p, f, q in zip(self.photo, self.faces, self.quality, strict=True)
+                if f is None
+            ]
         )
         without_faces = calibrated(x, y[~seen], source_weights(y[~seen], s[~seen]), PHOTO_NAMES)
         out[~seen] = without_faces.predict(x)
@@ -306,12 +313,12 @@ def _photo_of_faces(
     portrait: Any, cache: Path, heads: dict[str, Any], photo: PhotoCalibration, residual: Path
 ) -> dict[tuple[str, int], float]:
     """log10 LR of the photograph family for face pictures, by sample key and variant."""
-    from facevalue.lab.train_generated import table
+    from facevalue.lab.train_generated import FACE_VARIANTS, table
 
     samples = list({s.key: s for s in portrait.samples}.values())
-    whole, window = table(samples, (0, 1), "whole", cache), table(samples, (0, 1), "window", cache)
+    whole, window = (table(samples, FACE_VARIANTS, view, cache) for view in ("whole", "window"))
     windows = _mean_by_key(window.samples, window.variants, heads[PHOTO_WINDOW](window.features))
-    residuals = _residual_logits(samples, (0, 1), residual)
+    residuals = _residual_logits(samples, FACE_VARIANTS, residual)
     out = {}
     for sample, variant, logit in zip(whole.samples, whole.variants, heads[PHOTO_WHOLE](whole.features), strict=True):
         key = (_stem(sample), int(variant))
@@ -322,12 +329,21 @@ def _photo_of_faces(
     return out
 
 
-def _sharpness_cache(samples: Sequence[Sample], variants: Any) -> dict[tuple[str, int], float]:
-    from facevalue.examiners.generated.examiner import view_sharpness
+def _qualities(
+    samples: Sequence[Sample], variants: Any, natives: Mapping[str, Sample] | None = None
+) -> dict[tuple[str, int], Quality]:
+    """Sharpness of the whole view and blockiness of the windows, as the examiner measures them on what it looks at.
 
-    out: dict[tuple[str, int], float] = {}
+    natives: the native windows of samples that come as whole view and window apart, by stem.
+    """
+    from facevalue.examiners.generated.examiner import view_blockiness, view_sharpness
+
+    out: dict[tuple[str, int], Quality] = {}
     for sample, variant in zip(samples, variants, strict=True):
         key = (sample.key, int(variant))
         if key not in out:
-            out[key] = view_sharpness(next(iter(sample_views(sample, int(variant), whole_only=True)))[1])
+            whole = next(iter(sample_views(sample, int(variant), whole_only=True)))[1]
+            native = (natives or {}).get(_stem(sample))
+            windows = [v for _, v in sample_views(native or sample, int(variant), windows_only=True)]
+            out[key] = view_sharpness(whole), view_blockiness(windows or [whole])
     return out

@@ -157,9 +157,7 @@ def _train_generated(data: Path, out: Path, steps: int, threads: int) -> list[Pa
     from facevalue.models import model_path
 
     parts = train_generated.training_samples(data)
-    train_generated.extract_all(
-        [*parts["photo"], *parts["face"]], model_path("clip-vit-b16-int8"), out / "features", _say
-    )
+    train_generated.extract_all(parts, model_path("clip-vit-b16-int8"), out / "features", _say)
     recipe = train_residual.ResidualRecipe()
     recipe = replace(recipe, steps=steps) if steps else recipe
     residual = train_residual.train(parts["photo"], out, recipe, threads, report=_say)

@@ -62,8 +62,12 @@ class Autoencoder(nn.Module):
 def train_zoo(
     pictures: Sequence[Pixels], out: Path, steps: int = 700, seed: int = 5, report: Callable[[str], None] = print
 ) -> list[Autoencoder]:
-    """Train (or load from out/) one autoencoder per up-sampler on 64 px crops of the pictures, uint8 RGB."""
+    """Train (or load from out/) one autoencoder per up-sampler on 64 px crops of the pictures, uint8 RGB.
+
+    On a GPU where there is one; what comes back is on the CPU, where one picture at a time is reconstructed.
+    """
     out.mkdir(parents=True, exist_ok=True)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     zoo = []
     for i, kind in enumerate(UPSAMPLERS):
         torch.manual_seed(seed + i)
@@ -74,10 +78,11 @@ def train_zoo(
         if path.is_file():
             net.load_state_dict(torch.load(path, weights_only=True))
         else:
+            net.to(device)
             optimiser = torch.optim.AdamW(net.parameters(), 2e-3)
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
             for step in range(steps):
-                x = torch.from_numpy(_crops(pictures, rng, 16, 64))
+                x = torch.from_numpy(_crops(pictures, rng, 16, 64)).to(device)
                 y = net(x)
                 loss = (y - x).abs().mean() + 0.5 * (_edges(y) - _edges(x)).abs().mean()
                 optimiser.zero_grad()
@@ -86,7 +91,7 @@ def train_zoo(
                 schedule.step()
                 if step % 200 == 199:
                     report(f"autoencoder {kind}: step {step + 1}/{steps} loss {float(loss.detach()):.4f}")
-            torch.save(net.state_dict(), path)
+            torch.save(net.cpu().state_dict(), path)
         zoo.append(net.eval())
     return zoo
 

@@ -27,6 +27,7 @@ from facevalue.examiners.generated.views import (
 from facevalue.examiners.sessions import session
 from facevalue.faces import Face
 from facevalue.finding import Finding, Question, Region, Status
+from facevalue.media import picture_quality
 from facevalue.models import model_path
 
 CLIP_MODEL = "clip-vit-b16-int8"
@@ -114,6 +115,7 @@ def collect(pixels: Pixels, faces: Sequence[Face], clip: Path) -> tuple[Evidence
         residual=[residual_logit(window) for window in windows],
         portraits=[{name: row[name] for name in family_names} for row in by_portrait],
         sharpness=view_sharpness(whole),
+        blockiness=view_blockiness(windows or [whole]),
     )
     return evidence, [face for face, _ in portraits]
 
@@ -125,6 +127,14 @@ def _window_count(pixels: Pixels) -> int:
 def view_sharpness(view: Pixels) -> float:
     """log10 of the variance of the Laplacian of a view's luma."""
     return float(np.log10(max(cv2.Laplacian(cv2.cvtColor(view, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var(), 1e-3)))
+
+
+def view_blockiness(views: Sequence[Pixels]) -> float:
+    """Mean blockiness of views (facevalue.media.picture_quality): a JPEG estimate from what the heads look at.
+
+    From pixels and not from quantisation tables, so that a copy saved as PNG is not taken for an uncompressed picture.
+    """
+    return float(np.mean([picture_quality(view).blockiness for view in views]))
 
 
 @functools.cache

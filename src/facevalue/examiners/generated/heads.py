@@ -42,7 +42,8 @@ def feature_vector(features: Features) -> Array:
 class Evidence:
     """The raw logits of one picture. windows and residual: one per window; portraits: per face, by family.
 
-    sharpness: log10 of the variance of the Laplacian of the whole view.
+    sharpness: log10 of the variance of the Laplacian of the whole view. blockiness: strength of an 8 px JPEG grid in
+    the windows (in the whole view where there are none) beside its neighbours, about 1 where there is none.
     """
 
     whole: float
@@ -50,6 +51,7 @@ class Evidence:
     residual: Sequence[float]
     portraits: Sequence[Mapping[str, float]]
     sharpness: float
+    blockiness: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +119,14 @@ class Combiner:
         )
         faces = tuple(mixture(list(face.values())) for face in families)
         if faces:
-            features: tuple[float, ...] = face_features(photo, mixture(faces), evidence.sharpness)
+            features = face_features(photo, mixture(faces), evidence.sharpness, evidence.blockiness)
             calibration = self.with_faces
         else:
-            features, calibration = photo_features(photo, evidence.sharpness), self.without_faces
-        raw = float(calibration.raw(np.array([features]))[0])
-        return Combined(photo, faces, families, raw, calibration.predict_one(*features))
+            features = photo_features(photo, evidence.sharpness, evidence.blockiness)
+            calibration = self.without_faces
+        # A calibration reads the features that it was fitted with, by name.
+        read = [features[name] for name in calibration.names]
+        return Combined(photo, faces, families, float(calibration.raw([read])[0]), calibration.predict_one(*read))
 
 
 def mixture(log10_lrs: Sequence[float]) -> float:
@@ -132,21 +136,28 @@ def mixture(log10_lrs: Sequence[float]) -> float:
     return top + float(np.log10(np.mean(10.0 ** (values - top))))
 
 
-PHOTO_NAMES = ("photo", "photo x blur")
-FACE_NAMES = ("photo", "faces", "either", "either x blur")
+PHOTO_NAMES = ("photo", "photo x blur", "photo x blocky")
+FACE_NAMES = ("photo", "faces", "either", "either x blur", "either x blocky")
 
 
-def photo_features(photo: float, sharpness: float) -> tuple[float, float]:
-    """Features where no face is read: blur may change how much the evidence weighs, never speak for itself."""
-    return photo, photo * blur_of(sharpness)
+def photo_features(photo: float, sharpness: float, blockiness: float) -> dict[str, float]:
+    """PHOTO_NAMES where no face is read: quality may change how much the evidence weighs, never speak for itself."""
+    values = (photo, photo * blur_of(sharpness), photo * blocky_of(blockiness))
+    return dict(zip(PHOTO_NAMES, values, strict=True))
 
 
-def face_features(photo: float, faces: float, sharpness: float) -> tuple[float, float, float, float]:
-    """Features where faces are read. either: the mixture of photograph and faces, for when only one of them speaks."""
+def face_features(photo: float, faces: float, sharpness: float, blockiness: float) -> dict[str, float]:
+    """FACE_NAMES where faces are read. either: the mixture of photograph and faces, for when only one speaks."""
     either = mixture([photo, faces])
-    return photo, faces, either, either * blur_of(sharpness)
+    values = (photo, faces, either, either * blur_of(sharpness), either * blocky_of(blockiness))
+    return dict(zip(FACE_NAMES, values, strict=True))
 
 
 def blur_of(sharpness: float) -> float:
     """0 at a log10 Laplacian variance of 2.6 or more, 1 at 0.6 or less."""
     return float(np.clip((2.6 - sharpness) / 2.0, 0.0, 1.0))
+
+
+def blocky_of(blockiness: float) -> float:
+    """0 without a JPEG grid (blockiness 1), 1 at 2 and above: about JPEG quality 40 and below."""
+    return float(np.clip(blockiness - 1.0, 0.0, 1.0))

@@ -92,8 +92,8 @@ def combiner(bound: float | None = 4.0) -> Combiner:
         linear(("whole", "windows", "residual"), 0.5, 0.3, 0.2),
         linear(("whole",), 0.8),
         {name: linear(("logit",), 1.0) for name in FAMILIES},
-        linear(FACE_NAMES, 0.2, 0.3, 0.5, -0.3),
-        linear(PHOTO_NAMES, 1.0, -0.5),
+        linear(FACE_NAMES, 0.2, 0.3, 0.5, -0.3, -0.2),
+        linear(PHOTO_NAMES, 1.0, -0.5, -0.4),
     )
 
 

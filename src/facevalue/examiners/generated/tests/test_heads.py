@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facevalue.examiners.generated.embed import LAYERS, WIDTH
-from facevalue.examiners.generated.heads import FEATURES, LR_LIMIT, Combiner, Evidence, blur_of, feature_vector, mixture
+from facevalue.examiners.generated.heads import (
+    FACE_NAMES,
+    FEATURES,
+    LR_LIMIT,
+    PHOTO_NAMES,
+    Combiner,
+    Evidence,
+    blocky_of,
+    blur_of,
+    feature_vector,
+    mixture,
+)
+from facevalue.opinion.calibrate import LogisticCalibration
 
 pytest.importorskip("onnx", reason="needs onnx, to build stand-in models")
 from facevalue.examiners.generated.tests import stand_in
@@ -24,10 +37,16 @@ def features(seed: int, scale: float = 1.0, shift: float = 0.0) -> dict[str, np.
     return {name: (rng.normal(0, 1, (LAYERS, WIDTH)) * scale + shift).astype(np.float32) for name in ("cls", "patch")}
 
 
-def evidence(whole: float = 0.0, windows: list[float] | None = None, faces: int = 0, logit: float = 0.0) -> Evidence:
+def evidence(
+    whole: float = 0.0,
+    windows: list[float] | None = None,
+    faces: int = 0,
+    logit: float = 0.0,
+    blockiness: float = 1.0,
+) -> Evidence:
     windows = [0.0, 0.0] if windows is None else windows
     portraits = [dict.fromkeys(stand_in.FAMILIES, logit) for _ in range(faces)]
-    return Evidence(whole, windows, [0.0] * len(windows), portraits, 3.0)
+    return Evidence(whole, windows, [0.0] * len(windows), portraits, 3.0, blockiness)
 
 
 def test_each_block_is_normalised_over_its_width() -> None:
@@ -68,6 +87,19 @@ def test_blur_runs_from_crisp_to_featureless() -> None:
     assert [blur_of(s) for s in (4.0, 2.6, 1.6, 0.6, -3.0)] == pytest.approx([0, 0, 0.5, 1, 1])
 
 
+def test_blocking_runs_from_none_to_heavy() -> None:
+    assert [blocky_of(b) for b in (0.8, 1.0, 1.5, 2.0, 9.0)] == pytest.approx([0, 0, 0.5, 1, 1])
+
+
+@given(LOGITS, st.integers(0, 2), st.floats(1, 3))
+def test_compression_takes_weight_away_and_never_speaks_for_itself(whole: float, faces: int, blockiness: float) -> None:
+    combine = stand_in.combiner()
+    clean = combine(evidence(whole, None, faces, whole)).log10_lr
+    blocky = combine(evidence(whole, None, faces, whole, blockiness)).log10_lr
+    assert abs(blocky) <= abs(clean) + 1e-9
+    assert blocky * clean >= 0
+
+
 def test_a_combiner_is_read_as_it_was_written(tmp_path: Path) -> None:
     made = stand_in.combiner()
     read = Combiner.load(stand_in.write_calibration(tmp_path / "calibration.json", made))
@@ -100,3 +132,16 @@ def test_without_windows_the_whole_view_speaks_alone() -> None:
 def test_equal_faces_weigh_as_one() -> None:
     combine = stand_in.combiner()
     assert combine(evidence(0, None, 3, 2.0)).log10_lr == pytest.approx(combine(evidence(0, None, 1, 2.0)).log10_lr)
+
+
+def test_a_calibration_reads_only_the_features_it_was_fitted_with() -> None:
+    combine = stand_in.combiner()
+    older = replace(
+        combine,
+        with_faces=LogisticCalibration(FACE_NAMES[:4], (0.2, 0.3, 0.5, -0.3), 0.0, -4.0, 4.0),
+        without_faces=LogisticCalibration(PHOTO_NAMES[:2], (1.0, -0.5), 0.0, -4.0, 4.0),
+    )
+    for faces in (0, 1):
+        clean, blocky = evidence(2.0, None, faces, 1.0), evidence(2.0, None, faces, 1.0, 1.8)
+        assert older(clean) == older(blocky)
+        assert older(clean).log10_lr == pytest.approx(combine(clean).log10_lr)
