@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from pathlib import Path
 
 import make
@@ -108,3 +109,97 @@ def test_too_large_a_file_is_refused(as_stream: bool) -> None:
     data = bytes(2_000_001)
     with pytest.raises(UnreadableError, match="larger than the limit of 1 MiB"):
         Exhibit.open(io.BytesIO(data) if as_stream else data, max_bytes=1 << 20)
+
+
+# -- clips and sounds --------------------------------------------------------------------------------------------------
+
+MOVIE = b"\0\0\0\x18ftypmp42\0\0\0\0isommp42" + bytes(range(256)) * 100
+
+
+def test_a_clip_given_as_a_path_is_hashed_but_not_kept(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(MOVIE)
+    exhibit = Exhibit.open(path)
+    assert exhibit.data == b""
+    assert (exhibit.size, exhibit.media_type, exhibit.name) == (len(MOVIE), "video/mp4", "clip.mp4")
+    assert exhibit.sha256 == hashlib.sha256(MOVIE).hexdigest()
+    assert exhibit == Exhibit.open(MOVIE, name="clip.mp4")
+    assert exhibit.head(8) == MOVIE[:8]
+    with exhibit.open_binary() as one, exhibit.open_binary() as two:
+        assert one.read(10) == MOVIE[:10]
+        assert two.read() == MOVIE
+
+
+@pytest.mark.parametrize("most", [1, 1 << 20])
+def test_a_clip_from_a_stream_is_kept_or_spooled(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facevalue.exhibit.MAX_CLIP_IN_MEMORY", most)
+    exhibit = Exhibit.open(io.BytesIO(MOVIE), name="clip.mp4")
+    assert exhibit.size == len(MOVIE)
+    assert exhibit.data == (MOVIE if most > len(MOVIE) else b"")
+    assert exhibit.head(30) == MOVIE[:30]
+    with exhibit.open_binary() as one, exhibit.open_binary() as two:
+        assert os.fstat(one.fileno()).st_size == len(MOVIE)
+        one.seek(100)
+        assert two.read() == MOVIE
+        assert one.read(5) == MOVIE[100:105]
+    assert exhibit.change_note() is None
+
+
+def test_nothing_can_be_written_to_an_exhibit(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(MOVIE)
+    for source in (path, MOVIE):
+        with Exhibit.open(source).open_binary() as stream, pytest.raises(OSError):
+            os.write(stream.fileno(), b"x")
+    assert path.read_bytes() == MOVIE
+
+
+def test_a_changed_or_missing_clip_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(MOVIE)
+    exhibit = Exhibit.open(path)
+    assert exhibit.change_note() is None
+    path.write_bytes(MOVIE + b"more")
+    assert "changed after it was hashed" in str(exhibit.change_note())
+    path.unlink()
+    assert "no longer where it was" in str(exhibit.change_note())
+    with pytest.raises(UnreadableError, match=r"cannot read clip\.mp4"):
+        exhibit.head(1)
+
+
+def test_the_limit_on_size_is_wider_for_clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facevalue.exhibit.MAX_EXHIBIT_BYTES", 10_000)
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(MOVIE)
+    assert Exhibit.open(path).size == len(MOVIE)
+    path.write_bytes(bytes(20_000))
+    with pytest.raises(UnreadableError, match="larger than the limit"):
+        Exhibit.open(path)
+
+
+def ogg_page(payload: bytes, flags: int = 2) -> bytes:
+    return b"OggS\0" + bytes([flags]) + bytes(20) + b"\1" + bytes([len(payload)]) + payload
+
+
+@pytest.mark.parametrize(
+    ("data", "media_type"),
+    [
+        (b"\x1aE\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm", "video/webm"),
+        (b"\x1aE\xdf\xa3\xa3\x42\x86\x81\x01\x42\x82\x88matroska", "video/x-matroska"),
+        (ogg_page(b"OpusHead12345678"), "audio/ogg"),
+        (ogg_page(b"\x01vorbis123456789"), "audio/ogg"),
+        (ogg_page(b"OpusHead12345678") + ogg_page(b"\x80theora12345678"), "video/ogg"),
+        (ogg_page(b"OpusHead12345678") + ogg_page(b"\x80theora12345678", 0), "audio/ogg"),
+        (b"#!AMR\n\x04", "audio/amr"),
+        (b"#!AMR-WB\n\x04", "audio/amr-wb"),
+        (b"ID3\4\0\0\0\0\0\x04abcd\xff\xf1\x50\x80", "audio/aac"),
+        (b"ID3\4\0\0\0\0\0\x04abcd\xff\xfb\x90\x64", "audio/mpeg"),
+        (b"ID3\4\0\0\0\0\0\x04abcdfLaC", "audio/flac"),
+        (b"FORM\0\0\0\0AIFC", "audio/aiff"),
+        (b"FORM\0\0\0\0ILBM", "application/octet-stream"),
+        ((b"G" + bytes(187)) * 4, "video/mp2t"),
+        ((b"\0\0\0\1G" + bytes(187)) * 4, "video/mp2t"),
+    ],
+)
+def test_clips_and_sounds_are_told_by_content(data: bytes, media_type: str) -> None:
+    assert sniff(data) == media_type

@@ -61,7 +61,7 @@ def decode(exhibit: Exhibit, limits: Limits = _DEFAULT_LIMITS) -> Media:
     Raises DecodeError when the bytes are no picture or do not decode, LimitError when decoding would pass a limit.
     Both carry `.facts`. Starting a process is not counted against limits.seconds.
     """
-    if not exhibit.data:
+    if not exhibit.size:
         raise DecodeError("the file is empty")
     if exhibit.media_type not in PICTURE_TYPES:
         raise DecodeError(_not_a_picture(exhibit.media_type))

@@ -15,8 +15,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import facevalue
@@ -48,13 +49,27 @@ class WorkerNotStarted(Exception):
 
 
 class Worker:
-    """One decoding process and its two pipes. Not thread-safe: borrow it from the pool."""
+    """One decoding process and its two pipes. Not thread-safe: borrow it from the pool.
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-P", "-m", "facevalue.media.worker"]
+    module: what the process runs. pass_fds: descriptors that it inherits under the same numbers. env: additions.
+    """
+
+    def __init__(
+        self,
+        module: str = "facevalue.media.worker",
+        pass_fds: Sequence[int] = (),
+        env: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        command = [sys.executable, "-P", "-m", module]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, this package, no shell
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0, env=_env()
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env={**_env(), **env},
+                pass_fds=pass_fds,
             )
         except (OSError, ValueError) as error:
             raise WorkerNotStarted(str(error)) from None

@@ -1,91 +1,8 @@
-"""An exhibit: a file exactly as received. It is read once, hashed while it is read, and never written to."""
+"""Media types by content. See RFC 6838 for the names; the signatures are those of the formats' specifications."""
 
 from __future__ import annotations
 
-import hashlib
-import os
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import BinaryIO
-
-from facevalue.errors import UnreadableError
-
-CHUNK_BYTES = 1 << 20
-MAX_EXHIBIT_BYTES = 1 << 30
-
-Source = str | os.PathLike[str] | bytes | BinaryIO
-
-
-@dataclass(frozen=True, slots=True)
-class Exhibit:
-    """The bytes as received, with their sha256 (hex), name (no folders) and sniffed media type.
-
-    media_type is decided by content, never by name: UNKNOWN ("application/octet-stream") when nothing is recognised.
-    """
-
-    name: str
-    data: bytes = field(repr=False)
-    sha256: str
-    media_type: str
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return len(self.data)
-
-    @classmethod
-    def open(cls, source: Source, *, name: str | None = None, max_bytes: int = MAX_EXHIBIT_BYTES) -> Exhibit:
-        """Read a path, bytes or a binary file object, hashing in the same pass.
-
-        Raises UnreadableError when there is nothing to read or it is larger than max_bytes.
-        """
-        if isinstance(source, bytes | bytearray | memoryview):
-            data = bytes(source)
-            if len(data) > max_bytes:
-                raise UnreadableError(_too_large(name or "bytes", max_bytes))
-            return cls._of(name or "bytes", data, hashlib.sha256(data).hexdigest())
-        if isinstance(source, str | os.PathLike):
-            path = Path(source)
-            if path.is_dir():
-                raise UnreadableError(f"{path.name or 'the path'} is a folder, not a file")
-            try:
-                with path.open("rb") as stream:
-                    return cls._of(name or path.name, *_read(stream, path.name, max_bytes))
-            except OSError as error:
-                raise UnreadableError(f"cannot read {path.name}: {error.strerror or error}") from None
-            except ValueError as error:  # an embedded NUL in the path
-                raise UnreadableError(f"not a usable path: {error}") from None
-        stream_name = name or Path(str(getattr(source, "name", "stream"))).name
-        if not hasattr(source, "read"):
-            raise UnreadableError(f"{type(source).__name__} is neither a path, nor bytes, nor a binary file object")
-        try:
-            return cls._of(stream_name, *_read(source, stream_name, max_bytes))
-        except UnicodeDecodeError:
-            raise UnreadableError(f"{stream_name} is a text stream; open it in binary mode") from None
-        except (OSError, ValueError) as error:  # closed, detached, or failing underneath
-            raise UnreadableError(f"cannot read {stream_name}: {getattr(error, 'strerror', None) or error}") from None
-
-    @classmethod
-    def _of(cls, name: str, data: bytes, sha256: str) -> Exhibit:
-        return cls(name=name, data=data, sha256=sha256, media_type=sniff(data))
-
-
-def _too_large(name: str, max_bytes: int) -> str:
-    return f"{name} is larger than the limit of {max_bytes // (1 << 20)} MiB"
-
-
-def _read(stream: BinaryIO, name: str, max_bytes: int) -> tuple[bytes, str]:
-    digest, chunks, total = hashlib.sha256(), [], 0
-    while chunk := stream.read(CHUNK_BYTES):
-        if not isinstance(chunk, bytes):
-            raise UnreadableError(f"{name} is a text stream; open it in binary mode")
-        total += len(chunk)
-        if total > max_bytes:
-            raise UnreadableError(_too_large(name, max_bytes))
-        digest.update(chunk)
-        chunks.append(chunk)
-    return b"".join(chunks), digest.hexdigest()
-
+from collections.abc import Callable
 
 # ISO base-media brands (ISO/IEC 23008-12, registry at mp4ra.org). Anything else with an `ftyp` is taken for video.
 _HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1", b"heif"}
@@ -106,11 +23,12 @@ UNKNOWN = "application/octet-stream"
 
 
 def sniff(data: bytes) -> str:
-    """Media type by content (first bytes; ISO base-media brands), never by name; UNKNOWN when nothing is recognised."""
+    """Media type by content, never by name; UNKNOWN when nothing is recognised. The first MiB of a file is enough."""
     head = data[:64]
     for magic, media_type in _MAGIC:
         if head.startswith(magic):
-            return media_type
+            closer = _CLOSER.get(media_type)
+            return closer(data) if closer else media_type
     if head[:4] in (b"RIFF", b"RF64") and len(head) >= 12:
         return _RIFF.get(head[8:12], UNKNOWN)
     if head[4:8] == b"ftyp":
@@ -121,9 +39,55 @@ def sniff(data: bytes) -> str:
         return "video/quicktime"
     if len(head) > 3 and head[0] == 0xFF and head[1] & 0xE6 in (0xE2, 0xE0) and head[1] & 0x18 != 0x08:
         return _sniff_mpeg_audio(head)
-    if data[188:189] == b"G" == data[:1] and data[376:377] in (b"G", b""):
-        return "video/mp2t"
+    for start, step in (
+        (0, 188),
+        (4, 192),
+    ):  # bare packets, and those of cameras and discs with a time stamp before each
+        syncs = data[start : start + 1], data[start + step : start + step + 1]
+        if syncs == (b"G", b"G") and data[start + 2 * step : start + 2 * step + 1] in (b"G", b""):
+            return "video/mp2t"
     return _sniff_text(data)
+
+
+def _sniff_ebml(data: bytes) -> str:
+    """WebM or Matroska, by DocType (RFC 8794, section 11.2.4)."""
+    at = data.find(b"\x42\x82", 4, 4096)
+    return "video/webm" if at > 0 and data[at + 3 : at + 7] == b"webm" else "video/x-matroska"
+
+
+def _sniff_ogg(data: bytes) -> str:
+    """By the codecs whose headers open the stream (RFC 3533: pages that begin a logical stream come first)."""
+    at = 0
+    while data[at : at + 4] == b"OggS" and len(data) >= at + 28 and data[at + 5] & 2:
+        table = data[at + 27 : at + 27 + data[at + 26]]
+        body = at + 27 + len(table)
+        if data[body : body + 7] in (b"\x80theora",) or data[body : body + 5] in (b"OVP80", b"BBCD\0"):
+            return "video/ogg"
+        at = body + sum(table)
+    return "audio/ogg"
+
+
+def _sniff_id3(data: bytes) -> str:
+    """What follows the tag (its size has 7 bits a byte, ID3v2.4, section 3.1); MPEG audio when that cannot be seen."""
+    size = sum((b & 0x7F) << shift for b, shift in zip(data[6:10], (21, 14, 7, 0), strict=False))
+    after = data[10 + size : 74 + size]
+    if after[:4] == b"fLaC":
+        return "audio/flac"
+    if len(after) > 3 and after[0] == 0xFF and after[1] & 0xF6 == 0xF0:
+        return "audio/aac"
+    return "audio/mpeg"
+
+
+def _sniff_form(data: bytes) -> str:
+    return "audio/aiff" if data[8:12] in (b"AIFF", b"AIFC") else UNKNOWN
+
+
+_CLOSER: dict[str, Callable[[bytes], str]] = {
+    "video/x-matroska": _sniff_ebml,
+    "audio/ogg": _sniff_ogg,
+    "audio/mpeg": _sniff_id3,
+    "audio/aiff": _sniff_form,
+}
 
 
 def _sniff_iso(data: bytes) -> str:
@@ -186,6 +150,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"OggS", "audio/ogg"),
     (b"fLaC", "audio/flac"),
     (b"ID3", "audio/mpeg"),
+    (b"#!AMR-WB", "audio/amr-wb"),
     (b"#!AMR", "audio/amr"),
     (b"FORM", "audio/aiff"),
     (b"PK\x03\x04", "application/zip"),
@@ -193,3 +158,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
     (b"Rar!\x1a\x07", "application/vnd.rar"),
 )
+
+
+def is_clip_type(media_type: str) -> bool:
+    """Whether the type is one of moving pictures or sound."""
+    return media_type.startswith(("video/", "audio/"))
