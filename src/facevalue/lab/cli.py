@@ -84,44 +84,6 @@ def launder(
         raise UsageError("nothing was laundered")
 
 
-@app.command()
-def train(
-    examiner: Annotated[str, typer.Argument(help="generated or face_blend.")],
-    data: Annotated[Path, typer.Option(help="The data folder, laid out as in docs/data.md.")],
-    out: Annotated[
-        Path, typer.Option(help="Work folder: caches, checkpoints, results. Resumes from what is there.")
-    ] = Path("build/train"),
-    steps: Annotated[int, typer.Option(help="Override the number of steps (0: the recipe's).")] = 0,
-    threads: Annotated[int, typer.Option(help="CPU threads for the network.")] = 0,
-    install: Annotated[bool, typer.Option(help="Copy the results into the examiner's folder.")] = False,
-) -> None:
-    """Reproduce an examiner's weights from data. Interrupt it at any time; the same command goes on."""
-    if not data.is_dir():
-        raise UsageError(f"{data} is not a folder")
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise MissingExtraError("lab train", "lab") from None
-    from facevalue.lab.data import absent
-
-    for part in absent(data):
-        _say(f"{part} is not in the data folder: skipped")
-    threads = threads or max(1, (os.cpu_count() or 2) - 1)
-    if examiner == "face_blend":
-        made = _train_face_blend(data, out / "face_blend", steps, threads)
-    elif examiner == "generated":
-        made = _train_generated(data, out / "generated", steps, threads)
-    else:
-        raise UsageError("examiner must be generated or face_blend")
-    for path in made:
-        typer.echo(str(path))
-    if install:
-        import facevalue.examiners as home
-
-        for path in made:
-            shutil.copyfile(path, Path(home.__file__).parent / examiner / path.name)
-
-
 def _say(line: str) -> None:
     typer.echo(line, err=True)
 
@@ -163,6 +125,84 @@ def _train_generated(data: Path, out: Path, steps: int, threads: int) -> list[Pa
     residual = train_residual.train(parts["photo"], out, recipe, threads, report=_say)
     train_generated.train_heads(data, out / "features", residual, out, report=_say)
     return [residual, *(out / name for name in ("heads.onnx", "calibration.json", "leave_one_out.json", "split.json"))]
+
+
+def _train_tracks(data: Path, out: Path, steps: int, threads: int) -> list[Path]:
+    """How scores of single frames become likelihood ratios of tracks, for face_blend and generated."""
+    from facevalue.lab import calibrate_tracks
+
+    folders = {name: out / name for name in ("face_blend", "generated")}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    return calibrate_tracks.write(calibrate_tracks.collect(data, out / "scores", _say), folders, _say)
+
+
+def _train_container(data: Path, out: Path, steps: int, threads: int) -> list[Path]:
+    from facevalue.lab import calibrate_container
+
+    out.mkdir(parents=True, exist_ok=True)
+    rows = calibrate_container.collect(data / "videos" / "real", out / "rows.jsonl", _say)
+    return calibrate_container.calibrate(rows, out, _say)
+
+
+def _train_audio_edit(data: Path, out: Path, steps: int, threads: int) -> list[Path]:
+    from facevalue.lab import calibrate_audio_edit
+
+    out.mkdir(parents=True, exist_ok=True)
+    return calibrate_audio_edit.calibrate(data, out, report=_say, workers=threads)
+
+
+def _train_voice(data: Path, out: Path, steps: int, threads: int) -> list[Path]:
+    from facevalue.lab.voice_recipe import train_voice
+
+    return train_voice(data, out, steps, threads, _say)
+
+
+TRAINABLE = {
+    "generated": _train_generated,
+    "face_blend": _train_face_blend,
+    "tracks": _train_tracks,
+    "container": _train_container,
+    "audio_edit": _train_audio_edit,
+    "voice": _train_voice,
+}
+
+
+@app.command()
+def train(
+    examiner: Annotated[str, typer.Argument(help=f"One of {', '.join(TRAINABLE)}.")],
+    data: Annotated[Path, typer.Option(help="The data folder, laid out as in docs/data.md.")],
+    out: Annotated[
+        Path, typer.Option(help="Work folder: caches, checkpoints, results. Resumes from what is there.")
+    ] = Path("build/train"),
+    steps: Annotated[int, typer.Option(help="Override the number of steps (0: the recipe's).")] = 0,
+    threads: Annotated[int, typer.Option(help="CPU threads for the network.")] = 0,
+    install: Annotated[bool, typer.Option(help="Copy the results into the examiner's folder.")] = False,
+) -> None:
+    """Reproduce an examiner's weights from data. Interrupt it at any time; the same command goes on."""
+    if not data.is_dir():
+        raise UsageError(f"{data} is not a folder")
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise MissingExtraError("lab train", "lab") from None
+    from facevalue.lab.data import absent
+
+    if examiner not in TRAINABLE:
+        raise UsageError(f"examiner must be one of {', '.join(TRAINABLE)}")
+    for part in absent(data):
+        _say(f"{part} is not in the data folder: skipped")
+    threads = threads or max(1, (os.cpu_count() or 2) - 1)
+    made = TRAINABLE[examiner](data, out / examiner, steps, threads)
+    for path in made:
+        typer.echo(str(path))
+    if install:
+        import facevalue.examiners as home
+
+        for path in made:
+            # The calibration of tracks belongs to several examiners: its files lie in folders of their names.
+            owner = path.parent.name if examiner == "tracks" else examiner
+            shutil.copyfile(path, Path(home.__file__).parent / owner / path.name)
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Sound: levels, spectra, where speech is. Pure functions over 16 kHz mono samples."""
