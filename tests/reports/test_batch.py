@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import handmade
+import handmade_clip
 
 from facevalue.reports.batch import BatchReport, write_index
 
@@ -39,3 +40,12 @@ def test_names_cannot_leave_the_folder_or_break_the_page(tmp_path: Path) -> None
     assert "<b>" not in html.replace("<b>1</b>", "").replace(f"<b>{len(names)}</b>", "")
     for link in re.findall(r'<a href="([^"#]+)"', html):
         assert re.fullmatch(r"[A-Za-z0-9_-]+\.html", link)
+
+
+def test_index_shows_a_frame_of_a_clip_and_the_sound_of_a_recording(tmp_path: Path) -> None:
+    index = write_index([handmade_clip.suspect(), handmade_clip.call()], tmp_path)
+    html = index.read_text(encoding="utf-8")
+    assert html.count("data:image/jpeg") == html.count("data:image/png") == 1
+    assert "clip, 0:12" in html
+    assert "recording, 0:20" in html
+    assert "nothing to show" not in html

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import browser
 import handmade
+import handmade_clip
 import pytest
 
 from facevalue.reports import write_report
@@ -107,3 +108,99 @@ def test_index_opens_its_reports(tab: browser.Browser, tmp_path: Path) -> None:
     assert requests(tab) == [index.as_uri()]
     tab.open(tmp_path / links[0])
     assert complaints(tab) == []
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(handmade_clip.suspect(), tmp_path_factory.mktemp("browser") / "clip.html")
+
+
+def shown_moments(tab: browser.Browser) -> list[str]:
+    shown = "Array.from(document.querySelectorAll('.moment')).filter(m => getComputedStyle(m).display !== 'none')"
+    classes: list[str] = tab.evaluate(f"{shown}.map(m => m.classList[1])")
+    return classes
+
+
+def playhead(tab: browser.Browser) -> float:
+    rect = "document.querySelector('.{}').getBoundingClientRect()"
+    left = tab.evaluate(f"{rect.format('playhead')}.left - {rect.format('rows .over')}.left")
+    return float(left) / float(tab.evaluate(f"{rect.format('rows .over')}.width"))
+
+
+def press_right(tab: browser.Browser) -> None:
+    key = {"key": "ArrowRight", "code": "ArrowRight", "windowsVirtualKeyCode": 39}
+    tab.call("Input.dispatchKeyEvent", type="keyDown", **key)
+    tab.call("Input.dispatchKeyEvent", type="keyUp", **key)
+
+
+def test_a_click_on_a_span_jumps_to_its_moment(tab: browser.Browser, clip: Path) -> None:
+    tab.open(clip)
+    (first,) = shown_moments(tab)
+    bar = "document.querySelector('label.bar-of[title^=\"gap in the time\"]')"
+    wanted = tab.evaluate(f"{bar}.htmlFor")
+    tab.evaluate(f"{bar}.click()")
+    assert shown_moments(tab) == [wanted]
+    assert wanted != first
+    left = float(tab.evaluate(f"document.getElementById('{wanted}').dataset.left"))
+    assert playhead(tab) == pytest.approx(left / 100, abs=0.01)
+    assert complaints(tab) == []
+    assert requests(tab) == [clip.as_uri()]
+
+
+def test_a_click_anywhere_on_a_row_jumps_to_what_is_nearest(tab: browser.Browser, clip: Path) -> None:
+    tab.open(clip)
+    tab.evaluate(
+        "(p => { const b = p.getBoundingClientRect(); p.dispatchEvent(new MouseEvent('click', "
+        "{bubbles: true, clientX: b.left + 0.5 * b.width, clientY: b.top + 2})); })"
+        "(document.querySelector('.row.curve .plane'))"
+    )
+    assert playhead(tab) == pytest.approx(0.5, abs=0.03)
+
+
+def test_moments_and_heat_maps_switch_by_keyboard_without_javascript(tab: browser.Browser, clip: Path) -> None:
+    tab.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        tab.open(clip)
+        root = tab.call("DOM.getDocument")["root"]["nodeId"]
+
+        def focus(selector: str) -> None:
+            node = tab.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+            tab.call("DOM.focus", nodeId=node)
+
+        (before,) = shown_moments(tab)
+        layer = f"getComputedStyle(document.querySelector('.{before} .layer')).visibility"
+        assert tab.evaluate(layer) == "visible"
+        focus("#on-over-none")
+        tab.press_space()
+        assert tab.evaluate(layer) == "hidden"
+        focus(f"#{before}")
+        press_right(tab)
+        assert shown_moments(tab) == [f"m-{int(before[2:]) + 1}"]
+    finally:
+        tab.call("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_choosing_a_moment_does_not_scroll_the_page(tab: browser.Browser, clip: Path) -> None:
+    tab.open(clip)
+    tab.evaluate("document.querySelector('.row.sound').scrollIntoView({block: 'center'})")
+    place = tab.evaluate("scrollY")
+    tab.evaluate("document.querySelector('.row.bars label').click()")
+    assert tab.evaluate("scrollY") == place
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_time_line_fits_the_window(tab: browser.Browser, clip: Path, width: int) -> None:
+    tab.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=False)
+    try:
+        tab.open(clip)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    finally:
+        tab.call("Emulation.clearDeviceMetricsOverride")
+
+
+def test_report_of_a_recording_opens_without_complaint(tab: browser.Browser, tmp_path: Path) -> None:
+    path = write_report(handmade_clip.call(), tmp_path / "call.html")
+    tab.open(path)
+    assert len(shown_moments(tab)) == 1
+    assert complaints(tab) == []
+    assert requests(tab) == [path.as_uri()]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import handmade
+import handmade_clip
 import pytest
 
 import facevalue
@@ -30,6 +31,21 @@ def validator() -> Any:
 )
 def test_examinations_validate(make: Callable[[], facevalue.Examination], validator: Any) -> None:
     validator.validate(json.loads(json_bytes(make())))
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "frames"), [(handmade_clip.suspect, "video", 60), (handmade_clip.call, "audio", 0)]
+)
+def test_clips_and_recordings_validate(
+    make: Callable[..., facevalue.Examination], kind: str, frames: int, validator: Any
+) -> None:
+    exam = make()
+    record = json.loads(json_bytes(exam))
+    validator.validate(record)
+    assert (record["exhibit"]["kind"], record["exhibit"]["frames_examined"]) == (kind, frames)
+    assert record["exhibit"]["duration_s"] == (12.0 if kind == "video" else 20.0)
+    spans = [r["span"] for f in record["findings"] for r in f["regions"] if r["kind"] == "span"]
+    assert [5.2, 7.9] in spans
 
 
 def _objects(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

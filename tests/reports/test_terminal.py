@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import handmade
+import handmade_clip
 import pytest
 
 from facevalue.finding import CONTRADICTION, DECLARES_SYNTHETIC, Finding, Question, Region, Status, Verdict
@@ -106,3 +107,37 @@ def test_unreadable_says_why() -> None:
     text = printed(handmade.unreadable())
     assert text.startswith("broken.jpg: UNEXAMINED. Nothing could be examined.")
     assert "The file is empty." in text
+
+
+def test_a_clip_gets_a_sparkline_for_each_track_and_one_for_the_voice() -> None:
+    text = printed(handmade_clip.suspect())
+    assert re.search(r"  track 1 +\|[▁-█ ]{24}\| LR 250 \(log10 \+2.4\), face_blend, person 1, 0:00 to 0:11\n", text)
+    assert re.search(
+        r"  track 2 +\| {8}[▁-█ ]{16}\| LR 1/25 \(log10 -1.4\), face_blend, person 2, 0:04 to 0:09\n", text
+    )
+    assert re.search(r"  voice +\|[▁-█ ]{24}\| LR 40", text)
+    assert "the whole clip from left to right" in text
+    assert "Bona fide clips reach this band too" in text
+
+
+def test_where_the_encoding_lacks_blocks_signs_do() -> None:
+    class Narrow(io.StringIO):
+        encoding = "ascii"  # type: ignore[assignment]
+
+    text = printed(handmade_clip.suspect(), Narrow())
+    assert re.search(r"  track 1 +\|[_.:=+*# -]{24}\| LR 250", text)
+    assert not re.search("[▁-█]", text)
+
+
+def test_many_tracks_do_not_flood_the_terminal() -> None:
+    curves = tuple(handmade_clip.curve(n, [[n / 10, n / 10]], n / 10) for n in range(1, 31))
+    finding = Finding("face_blend", Question.FACE_SWAPPED, Status.FOUND, "why", 0.5, 3.0, curves)
+    text = printed(handmade_clip.suspect(findings=(finding,)))
+    assert "  track 30 " in text
+    assert "  track 18 " not in text
+    assert "18 weaker curves in the report" in text
+
+
+def test_notes_of_a_clip_are_printed() -> None:
+    watched = handmade_clip.footage(notes=("The last 3 s did not decode.",))
+    assert re.search(r"note +The last 3 s did not decode.", printed(handmade_clip.suspect(footage=watched)))

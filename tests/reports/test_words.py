@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facevalue.finding import Question, Verdict
+from facevalue.opinion.weigh import not_proof
 from facevalue.reports import words
 
 
@@ -43,6 +44,25 @@ def test_likelihood_ratio_reads_as_a_number(log10_lr: float | None, expected: st
 )
 def test_band_names_the_proposition_it_supports(band: str, expected: str) -> None:
     assert words.band_words(band, "generated") == expected
+
+
+@pytest.mark.parametrize(("kind", "thing"), [("image", "picture"), ("video", "clip"), ("audio", "recording")])
+def test_words_are_those_of_the_kind_of_exhibit(kind: str, thing: str) -> None:
+    others = {"picture", "clip", "recording"} - {thing, "recording"}  # a genuine picture or clip is a recording too
+    for question in Question:
+        if kind == "audio" and question in (Question.GENERATED, Question.FACE_SWAPPED, Question.LIPS_MISMATCHED):
+            continue  # never asked of a sound
+        stated = words.propositions(str(question), kind)
+        if kind != "image":
+            assert not any(other in f"{stated.synthetic} {stated.bona_fide}" for other in others)
+    assert f"Bona fide {thing}s reach" in words.verdict_words("suspect", kind).caution
+    assert not any("{" in words.verdict_words(str(v), kind).caution for v in Verdict)
+    assert words.thing("unknown") == "file"
+
+
+def test_no_proof_is_recognised_whatever_the_exhibit_is_called() -> None:
+    assert all(words.is_not_proof(not_proof(noun)) for noun in ("picture", "clip", "recording", "sound"))
+    assert not words.is_not_proof("The thumbnail differs.")
 
 
 def test_sentence_says_which_proposition_is_favoured() -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from facevalue.errors import UnreadableError
 from facevalue.examine import Examination
 from facevalue.finding import Verdict
-from facevalue.reports import overlay, words
+from facevalue.reports import overlay, spectrogram, words
+from facevalue.reports.clock import clock
 
 THUMBNAIL_PX = 144
 INDEX_NAME = "index.html"
@@ -21,7 +22,8 @@ _TAGS = {0: "clear", 1: "inapplicable", 2: "contradiction", 3: "found"}
 
 @dataclass(frozen=True, slots=True)
 class IndexRow:
-    """What the index shows of one examination; rank: the verdict's place in the order of Verdict."""
+    """What the index shows of one examination; rank: the verdict's place in the order of Verdict. note: how
+    long a clip or recording is."""
 
     name: str
     href: str
@@ -34,6 +36,7 @@ class IndexRow:
     band: str
     reason: str
     thumbnail: str | None
+    note: str
     rank: int
 
 
@@ -93,7 +96,8 @@ def write_index(exams: Iterable[Examination], folder: Path) -> Path:
 
 
 def _row(exam: Examination, href: str) -> IndexRow:
-    opinion, said = exam.opinion, words.verdict_words(exam.opinion.verdict)
+    kind = exam.kind
+    opinion, said = exam.opinion, words.verdict_words(exam.opinion.verdict, kind)
     numbered = [q for q in opinion.by_question.values() if q.log10_lr is not None]
     loudest = next((q for q in numbered if q.log10_lr == opinion.log10_lr), None)
     return IndexRow(
@@ -105,8 +109,30 @@ def _row(exam: Examination, href: str) -> IndexRow:
         tag=_TAGS[said.tone],
         question=str(loudest.question) if loudest else "",
         lr="" if opinion.log10_lr is None else words.lr_words(opinion.log10_lr),
-        band=words.band_words(opinion.band, str(loudest.question) if loudest else None),
+        band=words.band_words(opinion.band, str(loudest.question) if loudest else None, kind),
         reason=words.plain(opinion.reasons[0]) if opinion.reasons else "",
-        thumbnail=overlay.jpeg_uri(overlay.reduced(exam.picture.pixels, THUMBNAIL_PX), 78) if exam.picture else None,
+        thumbnail=_thumbnail(exam),
+        note=_length(exam),
         rank=list(Verdict).index(opinion.verdict),
     )
+
+
+def _thumbnail(exam: Examination) -> str | None:
+    """The picture, the middle one of a clip's frames, or else what there is to see of it."""
+    if exam.picture is not None:
+        return overlay.jpeg_uri(overlay.reduced(exam.picture.pixels, THUMBNAIL_PX), 78)
+    footage = exam.footage
+    if footage is None:
+        return None
+    if footage.stills:
+        still = footage.stills[len(footage.stills) // 2]
+        return overlay.jpeg_uri(overlay.reduced(still.pixels, THUMBNAIL_PX), 78)
+    if footage.sound is not None and len(footage.sound.samples):
+        return spectrogram.png_uri(spectrogram.spectrogram_image(footage.sound.samples, THUMBNAIL_PX))
+    return None
+
+
+def _length(exam: Examination) -> str:
+    footage = exam.footage
+    thing = words.thing(exam.kind)
+    return f"{thing}, {clock(footage.info.duration_s)}" if footage is not None else ""

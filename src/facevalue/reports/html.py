@@ -17,7 +17,7 @@ from markupsafe import Markup
 from facevalue._version import __version__
 from facevalue.examine import Examination
 from facevalue.examiners.base import Card
-from facevalue.reports import overlay, view, words
+from facevalue.reports import overlay, timeline, tracks, view, words
 from facevalue.reports.cards import load_cards
 from facevalue.reports.layers import build_faces, build_layers
 
@@ -66,27 +66,36 @@ def content_security_policy(script: str) -> str:
 
 
 def _exhibit(exam: Examination) -> dict[str, Any]:
-    picture = exam.picture
+    footage = exam.footage
+    picture = exam.picture if footage is None else None
+    watched = picture or footage
+    kind = exam.kind
     return {
         "exhibit": exam.exhibit,
         "name": words.plain(exam.exhibit.name),
-        "kind": exam.kind,
+        "kind": kind,
+        "thing": words.thing(kind),
+        "size": view.size_words(exam),
         "picture": picture,
         "picture_uri": overlay.jpeg_uri(overlay.reduced(picture.pixels)) if picture else None,
-        "notes": [words.plain(note) for note in picture.notes] if picture else [],
-        "layers": build_layers(exam),
-        "faces": build_faces(exam),
+        "notes": [words.plain(note) for note in watched.notes] if watched else [],
+        "layers": build_layers(exam) if picture else [],
+        "faces": build_faces(exam) if picture else [],
+        "line": timeline.build(exam),
+        "tracks": tracks.build_tracks(exam),
+        "footage_rows": view.footage_rows(exam),
+        "clip_style": Markup(_asset("clip.css")) if footage else "",  # noqa: S704 - our own file
         "ramp": overlay.ramp_css(),
     }
 
 
 def _opinion(exam: Examination) -> dict[str, Any]:
-    opinion = exam.opinion
+    opinion, kind = exam.opinion, exam.kind
     return {
-        "verdict": words.verdict_words(opinion.verdict),
+        "verdict": words.verdict_words(opinion.verdict, kind),
         "overall_lr": words.lr_words(opinion.log10_lr),
         "reasons": view.verdict_reasons(opinion),
-        "questions": [view.question_view(q) for q in opinion.by_question.values()],
+        "questions": [view.question_view(q, kind) for q in opinion.by_question.values()],
         "segments": view.scale_segments(),
         # Each face's record stands beside its crop.
         "quality": view.record_rows({k: v for k, v in opinion.quality.items() if k != "faces"}),
@@ -95,7 +104,7 @@ def _opinion(exam: Examination) -> dict[str, Any]:
 
 def _basis(exam: Examination, cards: Mapping[str, Card]) -> dict[str, Any]:
     return {
-        "findings": [view.finding_view(f) for f in exam.findings],
+        "findings": [view.finding_view(f, exam.kind) for f in exam.findings],
         "fields": view.field_views(exam),
         "methods": view.method_views(exam, cards),
         "not_examined": [(words.plain(name), words.plain(why)) for name, why in exam.not_examined],

@@ -55,7 +55,7 @@ def build_layers(exam: Examination) -> list[Layer]:
     size = (exam.picture.width, exam.picture.height)
     layers = [layer for n, finding in enumerate(exam.findings) for layer in _finding_layers(n, finding, size)]
     if exam.faces:
-        boxes = _present(_box(face.box, size, f"face {i}") for i, face in enumerate(exam.faces, 1))
+        boxes = _present(place_box(face.box, size, f"face {i}") for i, face in enumerate(exam.faces, 1))
         # Boxes of a finding mostly lie on the faces: both at once would be two labels on each.
         shown = not any(layer.boxes and layer.shown for layer in layers)
         layers.insert(0, Layer("faces", f"Faces ({len(exam.faces)})", boxes, shown=shown))
@@ -69,7 +69,7 @@ def _finding_layers(number: int, finding: Finding, size: tuple[int, int]) -> lis
     if heat is not None:
         out.append(Layer(f"heat-{number}", name, heat=overlay.heat_uri(heat), shown=found))
     boxes = _present(
-        _box(r.box, size, plain(r.label) + ("" if r.score is None else f" {r.score:.2f}"))
+        place_box(r.box, size, plain(r.label) + ("" if r.score is None else f" {r.score:.2f}"))
         for r in finding.regions
         if r.kind == "box" and r.box is not None
     )
@@ -84,7 +84,7 @@ def _with_one_heat_shown(layers: list[Layer]) -> list[Layer]:
     return [Layer(la.id, la.name, la.boxes, la.heat, la.id == first) if la.heat and la.shown else la for la in layers]
 
 
-def _box(box: Box, size: tuple[int, int], label: str) -> BoxView | None:
+def place_box(box: Box, size: tuple[int, int], label: str) -> BoxView | None:
     """The part of a box inside the picture; None when there is none."""
     (x, y, w, h), (width, height) = box, size
     left, top = max(0.0, x), max(0.0, y)

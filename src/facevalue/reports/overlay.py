@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -69,13 +70,15 @@ def crop_uri(pixels: Pixels, box: Box, side: int = 120) -> str | None:
     return jpeg_uri(reduced(pixels[top:bottom, left:right], side), 85)
 
 
-def heat_map(regions: Iterable[Region], width: int, height: int) -> npt.NDArray[np.float32] | None:
-    """The masks of some regions laid onto one canvas, float32 0..1, its longer side at most HEAT_SIDE_PX.
+def heat_map(
+    regions: Iterable[Region], width: int, height: int, side: int = HEAT_SIDE_PX
+) -> npt.NDArray[np.float32] | None:
+    """The masks of some regions laid onto one canvas, float32 0..1, its longer side at most `side` pixels.
 
     width and height are those of the upright picture. Where masks overlap the larger value counts. None without
     masks.
     """
-    scale = min(1.0, HEAT_SIDE_PX / max(width, height))
+    scale = min(1.0, side / max(width, height))
     canvas = np.zeros((max(1, round(height * scale)), max(1, round(width * scale))), np.float32)
     painted = False
     for region in regions:
@@ -86,6 +89,8 @@ def heat_map(regions: Iterable[Region], width: int, height: int) -> npt.NDArray[
 
 
 def _paint(canvas: npt.NDArray[np.float32], mask: Pixels, box: Box, scale: float) -> bool:
+    if not all(map(math.isfinite, box)):
+        return False
     left, top = round(box[0] * scale), round(box[1] * scale)
     width, height = max(1, round(box[2] * scale)), max(1, round(box[3] * scale))
     x0, y0 = max(0, left), max(0, top)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from facevalue.finding import CONTRADICTION, DECLARES_SYNTHETIC, QuestionOpinion
-from facevalue.opinion.weigh import NOT_PROOF
 from facevalue.reports import words
 from facevalue.reports.words import plain
 
@@ -19,7 +18,10 @@ if TYPE_CHECKING:
 
 LABEL_WIDTH = 15
 MAX_VALUE_CHARS = 200
+MAX_CURVES = 12
 _STYLES = {0: "green", 1: "cyan", 2: "yellow", 3: "red"}
+# What a curve without a track is drawn over, by question; whole frames for the others.
+_CURVE_LABELS = {"voice_synthetic": "voice", "lips_mismatched": "lips", "edited": "sound"}
 
 Line = tuple[str, str]
 
@@ -35,7 +37,7 @@ def make_console(stream: IO[str]) -> Console:
 def print_examination(exam: Examination, console: Console, *, report: Path | None = None) -> None:
     """Print one verdict line, one line per question, and what else there is to know; report: where it was written."""
     _print_verdict(exam, console)
-    for label, text in lines(exam):
+    for label, text in lines(exam, console.encoding):
         _print_line(console, label, text)
     if report is not None:
         _print_line(console, "report", plain(report))
@@ -46,32 +48,57 @@ def print_verdict(exam: Examination, console: Console) -> None:
     _print_verdict(exam, console)
 
 
-def lines(exam: Examination) -> Iterator[Line]:
-    """Label and text of every line below the verdict, already safe to print."""
-    opinion = exam.opinion
-    asked = [(str(q.question), question_line(q)) for q in opinion.by_question.values()]
+def lines(exam: Examination, encoding: str = "utf-8") -> Iterator[Line]:
+    """Label and text of every line below the verdict, already safe to print in an encoding."""
+    opinion, kind = exam.opinion, exam.kind
+    asked = [(str(q.question), question_line(q, kind)) for q in opinion.by_question.values()]
     yield from asked
+    yield from _curve_lines(exam, encoding)
     # A reason is often one question's own, and an examiner's silence is often the reason: nothing is said twice.
     said = "\n".join(text for _, text in asked)
     for reason in map(plain, opinion.reasons):
         if reason not in said:
             yield "why", reason
     yield from _field_lines(exam)
-    for note in exam.picture.notes if exam.picture else ():
+    watched = exam.picture or exam.footage
+    for note in watched.notes if watched else ():
         yield "note", plain(note)
     for name, why in exam.not_examined:
         if plain(why) not in said:
             yield "not examined", f"{plain(name)}: {plain(why)}"
-    if (caution := words.verdict_words(opinion.verdict).caution) != words.ABSENCE or NOT_PROOF not in opinion.reasons:
+    caution = words.verdict_words(opinion.verdict, kind).caution
+    if caution != words.ABSENCE or not any(map(words.is_not_proof, opinion.reasons)):
         yield "caution", caution
 
 
-def question_line(question: QuestionOpinion) -> str:
+def question_line(question: QuestionOpinion, kind: str = "image") -> str:
     """ "LR 24 (log10 +1.4), moderate support for synthesis", or why there is no such number."""
     if question.log10_lr is None:
         return plain(f"{question.status}: {question.why}" if question.why else question.status)
-    text = f"{words.lr_words(question.log10_lr)}, {words.band_words(question.band, str(question.question))}"
+    text = f"{words.lr_words(question.log10_lr)}, {words.band_words(question.band, str(question.question), kind)}"
     return text if question.status == "examined" else plain(f"{text}; {question.status}: {question.why}")
+
+
+def _curve_lines(exam: Examination, encoding: str) -> Iterator[Line]:
+    """A sparkline for each track and for the voice, all on one time axis; the strongest where there are many."""
+    footage = exam.footage
+    if footage is None:
+        return
+    # Imported late: a picture's lines need none of it.
+    from facevalue.reports.evidence import curves
+    from facevalue.reports.sparkline import curve_line, glyphs, legend, strongest
+    from facevalue.reports.timeline import axis_of
+
+    axis, signs = axis_of(footage), glyphs(encoding)
+    found = curves(exam.findings, axis)
+    tracks = {track.number: track for track in footage.tracks or ()}
+    for curve in strongest(found, MAX_CURVES):
+        label = _CURVE_LABELS.get(curve.question, "frames") if curve.track is None else f"track {curve.track}"
+        yield label, curve_line(curve, tracks.get(curve.track or 0), axis, signs)
+    if len(found) > MAX_CURVES:
+        yield "tracks", f"{words.count(len(found) - MAX_CURVES, 'weaker curve')} in the report"
+    if found:
+        yield "time line", f"the whole {words.thing(exam.kind)} from left to right; {legend(signs)}"
 
 
 def _field_lines(exam: Examination) -> Iterator[Line]:
@@ -88,7 +115,7 @@ def _field_lines(exam: Examination) -> Iterator[Line]:
 def _print_verdict(exam: Examination, console: Console) -> None:
     from rich.text import Text
 
-    said = words.verdict_words(exam.opinion.verdict)
+    said = words.verdict_words(exam.opinion.verdict, exam.kind)
     line = Text(f"{plain(exam.exhibit.name)}: ", style="bold")
     line.append(said.label.upper(), style=f"bold {_STYLES[said.tone]}")
     line.append(f". {said.headline}", style="none")

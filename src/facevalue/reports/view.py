@@ -5,19 +5,23 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from facevalue.examine import Examination
 from facevalue.examiners.base import Card
 from facevalue.finding import CONTRADICTION, DECLARES_SYNTHETIC, Finding, Opinion, QuestionOpinion, Region
-from facevalue.opinion.weigh import NOT_PROOF
 from facevalue.reports import words
 from facevalue.reports.cards import Rates, rates, regimes
+from facevalue.reports.clock import between, clock
+from facevalue.reports.evidence import MAX_REGIONS, notes_of, number, time_of
+from facevalue.reports.timeline import sound_words
 from facevalue.reports.words import plain
 
 SCALE_END_LOG10 = 5.0
 MAX_VALUE_CHARS = 2_000
 MAX_ROWS = 80
+MAX_PLACES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +74,50 @@ class MethodView:
     rates: Rates | None
 
 
-def question_view(opinion: QuestionOpinion) -> QuestionView:
-    """The words and the place on the scale of one question's opinion."""
+def size_words(exam: Examination) -> str:
+    """The size of what decoded in a few words: pixels, duration; empty when nothing did."""
+    footage = exam.footage
+    if footage is None:
+        return f"{exam.picture.width} × {exam.picture.height} px" if exam.picture else ""
+    info = footage.info
+    frame = f"{info.width} × {info.height} px, " if info.has_pictures else ""
+    return f"{frame}{info.duration_s:.1f} s" if info.duration_s < 60 else f"{frame}{clock(info.duration_s)} long"
+
+
+def footage_rows(exam: Examination) -> list[tuple[str, str]]:
+    """What a clip or recording is made of, as rows of a record."""
+    footage = exam.footage
+    if footage is None:
+        return []
+    info, sound = footage.info, footage.sound
+    rows = [("Container", plain(info.container)), ("Duration", f"{info.duration_s:.3f} s ({clock(info.duration_s)})")]
+    if info.has_pictures:
+        turned = f", turned by {info.rotation}°" if info.rotation else ""
+        rate = f", {info.frame_rate:.3f} frames a second" if info.frame_rate else ""
+        rows += [
+            ("Dimensions", f"{info.width} × {info.height} px as shown{turned}"),
+            ("Video track", plain(f"{info.codec}, {info.pixel_format}{rate}")),
+            ("Frames decoded", f"{len(footage.table):,}" if footage.table is not None else "none"),
+            ("Tracks of faces", "not followed" if footage.tracks is None else f"{len(footage.tracks):,}"),
+            ("Scene cuts", f"{len(footage.cuts):,}"),
+        ]
+    if sound is not None:
+        loss = f", {sound.loss:.1%} of the packets lost" if sound.loss else ""
+        gaps = f", {words.count(len(sound.gaps), 'gap')} in its time stamps" if sound.gaps else ""
+        rows.append(("Sound", f"{sound_words(sound)}; {sound.duration_s:.3f} s from {sound.start_s:.3f} s{loss}{gaps}"))
+    several = [("video", info.picture_tracks), ("audio", info.audio_tracks)]
+    rows += [(f"Further {name} tracks", f"{n - 1}, not examined") for name, n in several if n > 1]
+    if not info.whole:
+        rows.append(
+            ("Examined", f"{len(info.segments):,} stretches of it, {sum(e - s for s, e in info.segments):.1f} s in all")
+        )
+    return rows
+
+
+def question_view(opinion: QuestionOpinion, kind: str = "image") -> QuestionView:
+    """The words and the place on the scale of one question's opinion on an exhibit of a kind."""
     name, lr = str(opinion.question), opinion.log10_lr
-    stated = words.propositions(name)
+    stated = words.propositions(name, kind)
     examined = opinion.status == "examined"
     return QuestionView(
         name=name,
@@ -82,7 +126,7 @@ def question_view(opinion: QuestionOpinion) -> QuestionView:
         bona_fide=stated.bona_fide,
         status=plain(opinion.status),
         lr=words.lr_words(lr),
-        band=words.band_words(opinion.band, name) if examined or lr is not None else plain(opinion.status),
+        band=words.band_words(opinion.band, name, kind) if examined or lr is not None else plain(opinion.status),
         sentence="" if lr is None else words.lr_sentence(name, lr),
         why=plain(opinion.why),
         position=None if lr is None else scale_position(lr),
@@ -95,8 +139,9 @@ def verdict_reasons(opinion: Opinion) -> list[str]:
     Where the verdict is that a question stayed open, the reasons of those questions are the deciding ones.
     """
     asked = opinion.by_question.values()
-    elsewhere = {q.why for q in asked if q.status != "inconclusive"} | {NOT_PROOF}
-    return [plain(r) for i, r in enumerate(opinion.reasons) if i == 0 or r not in elsewhere]
+    elsewhere = {q.why for q in asked if q.status != "inconclusive"}
+    reasons = [r for r in opinion.reasons if not words.is_not_proof(r)]
+    return [plain(r) for i, r in enumerate(reasons) if i == 0 or r not in elsewhere]
 
 
 def scale_position(log10_lr: float) -> float:
@@ -114,8 +159,9 @@ def scale_segments() -> list[tuple[str, float, str]]:
     return [*left, neutral, *((n, w, "synthetic") for n, w in half)]
 
 
-def finding_view(finding: Finding) -> FindingView:
-    """One finding as a row of text."""
+def finding_view(finding: Finding, kind: str = "image") -> FindingView:
+    """One finding on an exhibit of a kind as a row of text."""
+    thing = words.thing(kind)
     return FindingView(
         examiner=plain(finding.examiner),
         question=str(finding.question),
@@ -123,16 +169,35 @@ def finding_view(finding: Finding) -> FindingView:
         result=words.STATUSES.get(str(finding.status), str(finding.status)),
         score="–" if finding.score is None else f"{finding.score:.2f}",
         lr="–" if finding.log10_lr is None else words.lr_words(finding.log10_lr),
-        where=tuple(_where(region) for region in finding.regions if region.kind != "field"),
+        where=_places(finding, thing),
         why=plain(finding.why),
     )
 
 
-def _where(region: Region) -> str:
+def _places(finding: Finding, thing: str) -> tuple[str, ...]:
+    """At most MAX_PLACES places in words. Heat maps of moments are seen above the time line, and only counted here."""
+    placed = [region for region in islice(finding.regions, MAX_REGIONS) if region.kind != "field"]
+    moments = [seconds for r in placed if r.kind == "mask" and (seconds := time_of(r)) is not None]
+    placed = [region for region in placed if region.kind != "mask" or time_of(region) is None]
+    shown = tuple(_where(region, thing) for region in placed[:MAX_PLACES])
+    if moments:
+        maps = words.count(len(moments), "heat map")
+        shown = (*shown, f"{maps} of moments from {min(moments):.2f} s to {max(moments):.2f} s")
+    rest = len(placed) - MAX_PLACES
+    return shown if rest <= 0 else (*shown, f"{words.count(rest, 'further place')} in the JSON report")
+
+
+def _where(region: Region, thing: str) -> str:
     label = plain(region.label) + ("" if region.score is None else f", score {region.score:.2f}")
+    if (log10_lr := number(region.details.get("log10_lr"))) is not None:
+        label += f", {words.lr_words(log10_lr)}"
     if region.kind == "span" and region.span is not None:
-        return f"{label}: {region.span[0]:.2f} s to {region.span[1]:.2f} s"
-    place = "the whole picture"
+        start, end = region.span
+        clocked = f" ({between(start, end)})" if max(start, end) >= 60 else ""
+        return "; ".join((f"{label}: {start:.2f} s to {end:.2f} s{clocked}", *notes_of(region)))
+    if (seconds := time_of(region)) is not None:
+        label += f" at {seconds:.2f} s"
+    place = f"the whole {thing}" if thing == "picture" else "the whole frame"
     if region.box is not None:
         x, y, w, h = region.box
         place = f"{w:.0f} × {h:.0f} px at {x:.0f}, {y:.0f}"
