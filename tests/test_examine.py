@@ -151,10 +151,10 @@ def test_a_text_stream_that_happens_to_decode_is_refused_too() -> None:
     assert "binary mode" in exam.opinion.reasons[0]
 
 
-def test_a_video_is_named_and_not_examined() -> None:
+def test_a_clip_without_an_index_says_so() -> None:
     exam = fv.check(VIDEO, name="clip.jpg")
     assert (exam.kind, exam.exhibit.media_type, exam.opinion.verdict) == ("video", "video/mp4", Verdict.UNEXAMINED)
-    assert "video" in exam.opinion.reasons[0]
+    assert "no index" in exam.opinion.reasons[0]
     _validate(exam)
 
 

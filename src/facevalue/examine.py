@@ -1,4 +1,4 @@
-"""From an exhibit to an examination: decode, find faces, let every examiner look, weigh.
+"""From an exhibit to an examination: decode or watch, find faces, let every examiner look, weigh.
 
 This is the one function behind every way in. A bad exhibit is an examination that says so, never an exception.
 """
@@ -16,13 +16,15 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from facevalue import examine_clip
 from facevalue._version import __version__
 from facevalue.errors import DecodeError, FacevalueError, UnreadableError, UsageError
-from facevalue.examiners.base import Examiner, Subject, load_examiners
+from facevalue.examiners.base import IMAGE, Examiner, Subject, kinds_of, load_examiners
 from facevalue.examiners.copies import COPIES, Copy
 from facevalue.exhibit import Exhibit, Source
 from facevalue.faces import Face, detect_faces, detector_available
 from facevalue.finding import DECLARES_SYNTHETIC, Finding, Opinion, Question, Status
+from facevalue.footage import Footage, Progress
 from facevalue.media import Limits, Media, Picture, decode, picture_quality
 from facevalue.opinion.weigh import STABILITY_FROM_LOG10_LR, declarations, needs_stability, unexamined, weigh
 
@@ -35,7 +37,8 @@ _log = logging.getLogger(__name__)
 class Examination:
     """Exhibit, findings, opinion, what was not examined, and the versions and weights it all rests on.
 
-    picture and faces are kept for the writers of reports; they are None when nothing decoded.
+    picture and faces, or footage for a clip or a sound, are kept for the writers of reports; they are None when
+    nothing decoded.
     """
 
     exhibit: Exhibit
@@ -47,6 +50,7 @@ class Examination:
     timings_s: Mapping[str, float] = field(default_factory=dict)
     picture: Picture | None = field(default=None, repr=False, compare=False)
     faces: tuple[Face, ...] = field(default=(), repr=False)
+    footage: Footage | None = field(default=None, repr=False, compare=False)
 
     def __getitem__(self, examiner: str) -> Finding:
         """The finding of the examiner of that name. Raises KeyError."""
@@ -57,7 +61,6 @@ class Examination:
 
     def to_dict(self) -> dict[str, Any]:
         """The examination in schema facevalue.examination/1, JSON-ready."""
-        picture = self.picture
         return {
             "schema": SCHEMA,
             "tool": {"name": "facevalue", "version": __version__, "weights": dict(sorted(self.weights.items()))},
@@ -67,10 +70,7 @@ class Examination:
                 "bytes": self.exhibit.size,
                 "media_type": self.exhibit.media_type,
                 "kind": self.kind,
-                "width": picture.width if picture else None,
-                "height": picture.height if picture else None,
-                "duration_s": None,
-                "frames_examined": 1 if picture else 0,
+                **self._extent(),
             },
             "opinion": self.opinion.to_dict(),
             "findings": [finding.to_dict() for finding in self.findings],
@@ -81,9 +81,18 @@ class Examination:
 
     @property
     def kind(self) -> str:
-        """One of "image", "video", "audio" and "unknown", by the sniffed media type."""
-        head = self.exhibit.media_type.partition("/")[0]
-        return head if head in {"image", "video", "audio"} else "unknown"
+        """One of "image", "video", "audio" and "unknown", by the sniffed media type and what was found in it."""
+        if self.footage is not None:
+            return examine_clip.kind_of_footage(self.footage)
+        return examine_clip.kind_by_type(self.exhibit.media_type)
+
+    def _extent(self) -> dict[str, Any]:
+        """Size, length and number of frames examined. A sound has no size, a picture no length."""
+        picture = self.picture
+        if self.footage is not None:
+            return examine_clip.extent(self.footage)
+        width, height = (picture.width, picture.height) if picture else (None, None)
+        return {"width": width, "height": height, "duration_s": None, "frames_examined": 1 if picture else 0}
 
     def to_json(self, *, indent: int | None = None) -> str:
         """The examination as JSON text. Equal exhibits, versions and weights give equal text, timings excluded."""
@@ -97,13 +106,19 @@ class Examination:
 
 
 def check(
-    source: Source, *, name: str | None = None, limits: Limits = Limits(), questions: Collection[str] | None = None
+    source: Source,
+    *,
+    name: str | None = None,
+    limits: Limits = Limits(),
+    questions: Collection[str] | None = None,
+    progress: Progress | None = None,
 ) -> Examination:
-    """Examine one exhibit: a path, bytes or a binary file object.
+    """Examine one exhibit, a picture, a clip or a sound: a path, bytes or a binary file object.
 
     name replaces the exhibit's name in the result. limits bound its decoding. questions, if given, are the only
-    ones asked (declarations inside the file are always read). Never raises for a bad exhibit: the examination says
-    what was wrong with it. Raises UsageError for an unknown question.
+    ones asked (declarations inside the file are always read). progress is called with the share that is done, 0..1,
+    now and then, for clips. Never raises for a bad exhibit: the examination says what was wrong with it. Raises
+    UsageError for an unknown question.
     """
     asked = _asked(questions)
     watch = _Watch()
@@ -112,7 +127,9 @@ def check(
     except UnreadableError as error:
         return _nothing(Exhibit(name or _name_of(source), b"", "", "application/octet-stream"), str(error), (), watch)
     watch.mark("read")
-    examiners = [e for e in installed_examiners() if e.question in asked or not e.reads_pixels]
+    if examine_clip.moves(exhibit):
+        return _check_clip(exhibit, limits, asked, watch, progress)
+    examiners = _examiners(IMAGE, asked)
     try:
         media: Media | None = decode(exhibit, limits)
         refusal, facts = "", media.facts if media else {}
@@ -137,6 +154,52 @@ def check(
         picture=media.picture,
         faces=subject.faces or (),
     )
+
+
+def _check_clip(
+    exhibit: Exhibit, limits: Limits, asked: set[Question], watch: _Watch, progress: Progress | None
+) -> Examination:
+    try:
+        footage, facts = examine_clip.watch_exhibit(exhibit, limits, progress)
+    except DecodeError as error:
+        watch.mark("watch")
+        kind = examine_clip.kind_by_type(exhibit.media_type)
+        return _undecoded(exhibit, str(error), error.facts, _examiners(kind, asked), watch)
+    watch.mark("watch")
+    kind = examine_clip.kind_of_footage(footage)
+    examiners = _examiners(kind, asked)
+    subject = Subject(exhibit, None, facts, None, None, footage)
+    findings = []
+    for done, examiner in enumerate(examiners):
+        if progress:
+            progress(examine_clip.WATCHING_SHARE + (1 - examine_clip.WATCHING_SHARE) * done / len(examiners))
+        findings.append(_examine(examiner, subject, watch))
+    copies = _clip_copies(subject, examiners, findings, watch) if needs_stability(findings) else {}
+    opinion = weigh(findings, copies, examine_clip.quality_record(footage), examine_clip.NOUNS[kind])
+    unseen = [*examine_clip.not_watched(footage), *examine_clip.unanswered(footage, examiners, asked)]
+    return Examination(
+        exhibit=exhibit,
+        findings=tuple(findings),
+        opinion=replace(opinion, reasons=(*opinion.reasons, *footage.notes)),
+        not_examined=(*_unable(findings), *unseen),
+        weights=_weights(examiners),
+        provenance=_provenance(findings, facts),
+        timings_s={**watch.done(), **{f"watch: {part}": s for part, s in footage.timings_s.items()}},
+        footage=footage,
+    )
+
+
+def _clip_copies(
+    subject: Subject, examiners: Sequence[Examiner], findings: Sequence[Finding], watch: _Watch
+) -> dict[str, list[Finding]]:
+    """As _copies: the views that were looked at go through JPEG once more, not the whole clip."""
+    again = [e for e in _strong(examiners, findings) if examine_clip.copies_matter(e)]
+    if not again:
+        return {}
+    copy, laps = examine_clip.copied(subject), _Watch()
+    out = {examine_clip.COPY_NAME: [_examine(e, copy, laps) for e in again]}
+    watch.mark("stability")
+    return out
 
 
 def check_many(
@@ -176,6 +239,12 @@ def _stream(
 def installed_examiners() -> tuple[Examiner, ...]:
     """The examiners of this installation, by name; loaded once."""
     return tuple(load_examiners())
+
+
+def _examiners(kind: str, asked: set[Question]) -> list[Examiner]:
+    """Those for this kind of exhibit that answer what was asked; readers of metadata are always asked."""
+    mine = [e for e in installed_examiners() if kind in kinds_of(e) or (kind == "unknown" and IMAGE in kinds_of(e))]
+    return [e for e in mine if e.question in asked or not e.reads_pixels]
 
 
 class _Watch:
@@ -244,12 +313,16 @@ def _copies(
     subject: Subject, examiners: Sequence[Examiner], findings: Sequence[Finding], watch: _Watch
 ) -> dict[str, list[Finding]]:
     """Findings on re-encoded copies, by the examiners whose evidence is strong enough to need confirming."""
-    strong = {f.examiner for f in findings if (f.log10_lr or 0.0) >= STABILITY_FROM_LOG10_LR}
-    again = [e for e in examiners if e.reads_pixels and e.name in strong]
+    again = [e for e in _strong(examiners, findings) if e.reads_pixels]
     laps = _Watch()
     out = {copy.name: [_examine(e, _copied(subject, copy), laps) for e in again] for copy in COPIES}
     watch.mark("stability")
     return out
+
+
+def _strong(examiners: Sequence[Examiner], findings: Sequence[Finding]) -> list[Examiner]:
+    strong = {f.examiner for f in findings if (f.log10_lr or 0.0) >= STABILITY_FROM_LOG10_LR}
+    return [e for e in examiners if e.name in strong]
 
 
 def _copied(subject: Subject, copy: Copy) -> Subject:
@@ -276,13 +349,17 @@ def _with_notes(opinion: Opinion, picture: Picture) -> Opinion:
 def _not_examined(
     findings: Sequence[Finding], asked: set[Question], examiners: Sequence[Examiner]
 ) -> tuple[tuple[str, str], ...]:
-    out = [(f.examiner, f.why) for f in findings if f.status in (Status.INAPPLICABLE, Status.FAILED)]
+    out = _unable(findings)
     answered = {e.question for e in examiners}
     if Question.EDITED in asked and Question.EDITED not in answered:
         out.append(
             (str(Question.EDITED), "no examiner for splices, copy-moves or inpainting outside faces is installed")
         )
     return tuple(out)
+
+
+def _unable(findings: Sequence[Finding]) -> list[tuple[str, str]]:
+    return [(f.examiner, f.why) for f in findings if f.status in (Status.INAPPLICABLE, Status.FAILED)]
 
 
 def _weights(examiners: Sequence[Examiner]) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facevalue.cli.check import STDIN, STDIN_NAME
@@ -22,11 +22,13 @@ def examinations(
 
     options: limits and questions, as facevalue.check takes them.
     """
-    found = _one_by_one(files, options) if len(files) == 1 else _together(files, workers, options)
-    with contextlib.closing(found), _progress(len(files), shown=progress) as advance:
-        for exam in found:
-            yield exam
-            advance()
+    single = len(files) == 1
+    with (_share if single else _count)(len(files), shown=progress) as advance:
+        own = {**options, "progress": advance} if single and progress else options
+        with contextlib.closing(_one_by_one(files, own) if single else _together(files, workers, options)) as found:
+            for exam in found:
+                yield exam
+                advance(1.0)
 
 
 def _one_by_one(files: Sequence[str], options: dict[str, Any]) -> Generator[Examination]:
@@ -48,11 +50,14 @@ def _together(files: Sequence[str], workers: int, options: dict[str, Any]) -> Ge
     yield from check_many([name for name in files if name != STDIN], workers=workers, **options)
 
 
+Advance = Callable[[float], None]
+
+
 @contextlib.contextmanager
-def _progress(total: int, *, shown: bool) -> Iterator[Any]:
-    """A bar on stderr that vanishes when the work is done; yields the function that counts one up."""
+def _count(total: int, *, shown: bool) -> Iterator[Advance]:
+    """A bar on stderr that vanishes when the work is done; yields the function that counts that many files up."""
     if not shown:
-        yield lambda: None
+        yield lambda files: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -60,4 +65,23 @@ def _progress(total: int, *, shown: bool) -> Iterator[Any]:
     columns = [SpinnerColumn("line"), TextColumn("examining"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("examining", total=total)
-        yield lambda: bar.advance(task)
+        yield lambda files: bar.advance(task, files)
+
+
+@contextlib.contextmanager
+def _share(total: int, *, shown: bool) -> Iterator[Advance]:
+    """A bar for one file, with the time that is left; yields the function that takes the share that is done, 0..1.
+
+    Pictures are done before it has anything to say; it is for clips.
+    """
+    if not shown:
+        yield lambda share: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    left = TimeRemainingColumn(elapsed_when_finished=True)
+    columns = [SpinnerColumn("line"), TextColumn("examining"), BarColumn(), TaskProgressColumn(), left]
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("examining", total=float(total))
+        yield lambda share: bar.update(task, completed=share)

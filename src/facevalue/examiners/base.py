@@ -24,9 +24,13 @@ from facevalue.errors import DecodeError
 from facevalue.exhibit import Exhibit
 from facevalue.faces import Face
 from facevalue.finding import Finding, Question, Status
+from facevalue.footage import Footage
 from facevalue.media import Picture, PictureQuality
 
 ENTRY_POINT_GROUP = "facevalue.examiners"
+# What an exhibit can be. "video": moving pictures, animated pictures among them; with or without sound.
+IMAGE, VIDEO, AUDIO = "image", "video", "audio"
+EVERY_KIND = frozenset({IMAGE, VIDEO, AUDIO})
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +42,8 @@ class Subject:
     picture is None when nothing decoded; examiners that read pixels are then not asked. faces is None when no face
     detector could run. On copies that are re-encoded for the stability check, exhibit
     and facts are still those of the original.
+
+    For a clip or a sound, footage is set, and picture, quality and faces are None.
     """
 
     exhibit: Exhibit
@@ -45,6 +51,7 @@ class Subject:
     facts: Mapping[str, Any]
     quality: PictureQuality | None
     faces: tuple[Face, ...] | None
+    footage: Footage | None = None
 
     @property
     def pixels(self) -> npt.NDArray[np.uint8]:
@@ -56,7 +63,11 @@ class Subject:
 
 @runtime_checkable
 class Examiner(Protocol):
-    """One method that answers one question. It knows no other examiner and keeps no state between exhibits."""
+    """One method that answers one question. It knows no other examiner and keeps no state between exhibits.
+
+    An examiner may have an attribute kinds, a frozenset of "image", "video" and "audio": the exhibits it is asked
+    about. Without it that is {"image"}; for the others it is given `Subject.footage`.
+    """
 
     @property
     def name(self) -> str:
@@ -87,6 +98,12 @@ class Examiner(Protocol):
         ...
 
 
+def kinds_of(examiner: Examiner) -> frozenset[str]:
+    """The kinds of exhibit that an examiner is asked about."""
+    kinds = getattr(examiner, "kinds", None)
+    return frozenset({IMAGE}) if kinds is None else frozenset(kinds)
+
+
 def load_examiners() -> list[Examiner]:
     """Every installed examiner, by name. One that cannot be loaded is an examiner whose findings say so."""
     found = [_load(point) for point in sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda p: p.name)]
@@ -108,6 +125,7 @@ class _Unloadable:
     reason: str
     question: Question = Question.EDITED
     reads_pixels: bool = False
+    kinds: frozenset[str] = EVERY_KIND
     folder: Path = field(default_factory=Path)
 
     def examine(self, subject: Subject) -> Finding:

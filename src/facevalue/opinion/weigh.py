@@ -25,12 +25,20 @@ STABILITY_FROM_LOG10_LR = 0.7
 
 EXAMINED, INCONCLUSIVE, UNEXAMINED = "examined", "inconclusive", "unexamined"
 
-NOT_PROOF = "Absence of detection is not proof that a picture is authentic."
+PICTURE = "picture"
+
+
+def not_proof(noun: str = PICTURE) -> str:
+    """The sentence that goes with every verdict that accuses of nothing. noun: what the exhibit is."""
+    return f"Absence of detection is not proof that a {noun} is authentic."
+
+
+NOT_PROOF = not_proof()
 
 _PLAIN = {
-    Question.GENERATED: "that the picture was generated",
+    Question.GENERATED: "that the {noun} was generated",
     Question.FACE_SWAPPED: "that a face in it was swapped or blended",
-    Question.EDITED: "that the picture was edited",
+    Question.EDITED: "that the {noun} was edited",
     Question.VOICE_SYNTHETIC: "that the voice is synthetic",
     Question.LIPS_MISMATCHED: "that lips and speech do not belong together",
     Question.PROVENANCE: "what the file says of itself",
@@ -46,14 +54,15 @@ def weigh(
     findings: Sequence[Finding],
     copies: Mapping[str, Sequence[Finding]] | None = None,
     quality: Mapping[str, Any] | None = None,
+    noun: str = PICTURE,
 ) -> Opinion:
     """One opinion from the findings on the exhibit.
 
     copies: findings on re-encoded copies by the copy's plain name ("JPEG quality 70"), when they were examined.
-    quality: the record that is reported with the opinion.
+    quality: the record that is reported with the opinion. noun: what the exhibit is called ("picture", "clip").
     """
     asked = [q for q in Question if any(f.question == q for f in findings)]
-    by_question = {str(q): _question(q, findings, copies or {}) for q in asked}
+    by_question = {str(q): _question(q, findings, copies or {}, noun) for q in asked}
     declared = declarations(findings)
     judged = [o for o in by_question.values() if o.log10_lr is not None]
     loudest = max(judged, key=lambda o: o.log10_lr if o.log10_lr is not None else -np.inf, default=None)
@@ -69,7 +78,7 @@ def weigh(
         if o.status != EXAMINED and o.why not in reasons and o.question != Question.PROVENANCE
     ]
     if verdict in (Verdict.NO_SIGNS, Verdict.INCONCLUSIVE):
-        reasons.append(NOT_PROOF)
+        reasons.append(not_proof(noun))
     log10_lr = loudest.log10_lr if loudest else None
     return Opinion(verdict, log10_lr, band(log10_lr), by_question, tuple(dict.fromkeys(reasons)), dict(quality or {}))
 
@@ -94,7 +103,7 @@ def mean_lr(log10_lrs: Sequence[float]) -> float:
 
 
 def _question(
-    question: Question, findings: Sequence[Finding], copies: Mapping[str, Sequence[Finding]]
+    question: Question, findings: Sequence[Finding], copies: Mapping[str, Sequence[Finding]], noun: str
 ) -> QuestionOpinion:
     mine = [f for f in findings if f.question == question]
     names = tuple(f.examiner for f in mine)
@@ -104,9 +113,9 @@ def _question(
         why = " ".join(f"{f.examiner}: {f.why}" for f in mine)
         return QuestionOpinion(question, EXAMINED if spoke else UNEXAMINED, None, band(None), why, names)
     original = mean_lr(numbers)
-    opinion = QuestionOpinion(question, EXAMINED, original, band(original), _numbers(question, original), names)
+    opinion = QuestionOpinion(question, EXAMINED, original, band(original), _numbers(question, original, noun), names)
     again = {name: _copy_lr(question, rows) for name, rows in copies.items()}
-    return _steadied(opinion, {name: lr for name, lr in again.items() if lr is not None})
+    return _steadied(opinion, {name: lr for name, lr in again.items() if lr is not None}, noun)
 
 
 def _copy_lr(question: Question, findings: Sequence[Finding]) -> float | None:
@@ -114,7 +123,7 @@ def _copy_lr(question: Question, findings: Sequence[Finding]) -> float | None:
     return mean_lr(numbers) if numbers else None
 
 
-def _steadied(opinion: QuestionOpinion, copies: Mapping[str, float]) -> QuestionOpinion:
+def _steadied(opinion: QuestionOpinion, copies: Mapping[str, float], noun: str) -> QuestionOpinion:
     """Evidence that does not survive a re-encode is not evidence: the weakest copy rules, a lost band abstains."""
     original = opinion.log10_lr
     if original is None or not copies or original < STABILITY_FROM_LOG10_LR:
@@ -122,7 +131,7 @@ def _steadied(opinion: QuestionOpinion, copies: Mapping[str, float]) -> Question
     name, weakest = min(copies.items(), key=lambda item: item[1])
     if weakest >= original or band(weakest) == band(original):
         steady = min(original, weakest)
-        return replace(opinion, log10_lr=steady, band=band(steady), why=_numbers(opinion.question, steady))
+        return replace(opinion, log10_lr=steady, band=band(steady), why=_numbers(opinion.question, steady, noun))
     lowered = replace(opinion, log10_lr=weakest, band=band(weakest))
     change = f"log10 LR {original:+.1f} falls to {weakest:+.1f} in a copy ({name})"
     if original >= SUSPECT_LOG10_LR > weakest:
@@ -131,21 +140,22 @@ def _steadied(opinion: QuestionOpinion, copies: Mapping[str, float]) -> Question
             status=INCONCLUSIVE,
             why=f"Inconclusive {_about(opinion.question)}: not stable under re-encoding, {change}.",
         )
-    return replace(lowered, why=f"{_numbers(opinion.question, weakest)} Lowered: {change}.")
+    return replace(lowered, why=f"{_numbers(opinion.question, weakest, noun)} Lowered: {change}.")
 
 
 def _about(question: Question) -> str:
     return f"on the question '{question}'"
 
 
-def _numbers(question: Question, log10_lr: float) -> str:
+def _numbers(question: Question, log10_lr: float, noun: str) -> str:
     ratio = 10.0 ** abs(log10_lr)
     times = f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}"
     if band(log10_lr) == "neutral":
         return f"The evidence hardly speaks either way on the question '{question}' (log10 LR {log10_lr:+.2f})."
+    plain = _PLAIN[question].format(noun=noun)
     if log10_lr > 0:
-        return f"The evidence is {times} times more likely if it is true {_PLAIN[question]} than if it is not."
-    return f"The evidence is {times} times more likely if it is not true {_PLAIN[question]}."
+        return f"The evidence is {times} times more likely if it is true {plain} than if it is not."
+    return f"The evidence is {times} times more likely if it is not true {plain}."
 
 
 def _verdict(declared: bool, judged: Sequence[QuestionOpinion], every: Any, findings: Sequence[Finding]) -> Verdict:

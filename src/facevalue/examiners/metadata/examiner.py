@@ -28,6 +28,7 @@ class MetadataExaminer:
     name = "metadata"
     question = Question.PROVENANCE
     reads_pixels = False
+    kinds = frozenset({"image", "video", "audio"})
 
     def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._clock = clock
