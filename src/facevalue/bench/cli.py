@@ -12,13 +12,15 @@ from facevalue.bench.cards import write_cards, write_readme
 from facevalue.bench.measure import EVERYTHING
 from facevalue.bench.records import load_records
 from facevalue.bench.report import COLUMNS, HEADINGS, Report, format_interval
-from facevalue.bench.robust import STEPS
+from facevalue.bench.robust import known_steps
 from facevalue.bench.runner import RESULTS, Progress, plan, run
 from facevalue.bench.sets import read_sets
 from facevalue.bench.split import read_splits, shipped_splits, unseen
 from facevalue.errors import FacevalueError, UsageError
 
-app = typer.Typer(name="bench", help="Measure the detectors on labelled pictures.", no_args_is_help=True)
+app = typer.Typer(
+    name="bench", help="Measure the detectors on labelled pictures, clips and recordings.", no_args_is_help=True
+)
 COMMAND = "command.txt"
 DEFAULT_OUT = Path("bench-results")
 
@@ -33,7 +35,9 @@ def run_command(
     data: Annotated[Path, typer.Option(help="Folder of sets; see `facevalue.bench.sets` for the layouts.")],
     sets: Annotated[list[str] | None, typer.Option("--set", help="Only this set; repeatable.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many of each class of each set.")] = None,
-    launder: Annotated[list[str] | None, typer.Option(help=f"Also after: {', '.join(STEPS)}; repeatable.")] = None,
+    launder: Annotated[
+        list[str] | None, typer.Option(help=f"Also after: {', '.join(known_steps())}; repeatable.")
+    ] = None,
     question: Annotated[str | None, typer.Option(help="What labels of plain folders answer; default any.")] = None,
     held_out_list: Annotated[
         list[Path] | None, typer.Option(help="split.json, or keys one a line; default: those of the shipped examiners.")

@@ -1,7 +1,7 @@
-"""The re-encodings that robustness is measured under: fixed, few and the same for every picture.
+"""The re-encodings that robustness is measured under: fixed, few and the same for every exhibit of a kind.
 
 They are not the lab's random trips, so that no detector was trained on exactly these. Metadata is dropped, as
-sites do.
+sites do. Clips and recordings have steps of their own (robust_clip, robust_sound).
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from facevalue.bench.robust_clip import CLIP_STEPS, relaunder_clip
+from facevalue.bench.robust_sound import SOUND_STEPS, relaunder_sound
+from facevalue.bench.sets import CLIP, PICTURE, SOUND
 from facevalue.errors import DecodeError, UsageError
 
 AS_IS = "none"
@@ -31,13 +34,26 @@ STEPS: dict[str, tuple[str, Step]] = {
 }
 
 
-def relaunder(path: Path, step: str) -> tuple[str, bytes]:
-    """A picture after one step: (file name, encoded bytes). The same picture and step give the same bytes.
+# The steps of each kind of exhibit, by name.
+STEP_NAMES: dict[str, tuple[str, ...]] = {PICTURE: tuple(STEPS), CLIP: tuple(CLIP_STEPS), SOUND: tuple(SOUND_STEPS)}
 
-    Raises UsageError for a step that is not in STEPS, DecodeError for a picture that Pillow cannot read.
+
+def known_steps() -> tuple[str, ...]:
+    """Every step's name."""
+    return tuple(name for names in STEP_NAMES.values() for name in names)
+
+
+def relaunder(path: Path, step: str) -> tuple[str, bytes]:
+    """An exhibit after one step: (file name, encoded bytes). The same exhibit and step give the same bytes.
+
+    Raises UsageError for a step that no kind of exhibit has, DecodeError for an exhibit that cannot be read.
     """
+    if step in CLIP_STEPS:
+        return relaunder_clip(path, step)
+    if step in SOUND_STEPS:
+        return relaunder_sound(path, step)
     if step not in STEPS:
-        raise UsageError(f"no laundering step {step}; there are {', '.join(STEPS)}")
+        raise UsageError(f"no laundering step {step}; there are {', '.join(known_steps())}")
     suffix, encode = STEPS[step]
     out = io.BytesIO()
     try:

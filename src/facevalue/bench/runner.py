@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from facevalue.bench.records import Record, job_key, load_records, record, relabelled
-from facevalue.bench.robust import AS_IS, STEPS, relaunder
+from facevalue.bench.robust import AS_IS, STEP_NAMES, known_steps, relaunder
 from facevalue.bench.sets import Item
 from facevalue.bench.split import Split
 from facevalue.errors import DecodeError, UsageError
@@ -49,11 +49,12 @@ class Job:
 
 
 def plan(items: Iterable[Item], presets: Sequence[str]) -> list[Job]:
-    """Every picture as it is, then under each preset. Raises UsageError for an unknown preset."""
-    if unknown := [preset for preset in presets if preset not in STEPS]:
-        raise UsageError(f"no laundering step {', '.join(unknown)}; there are {', '.join(STEPS)}")
+    """Every exhibit as it is, then under each preset of its kind. Raises UsageError for an unknown preset."""
+    if unknown := [preset for preset in presets if preset not in known_steps()]:
+        raise UsageError(f"no laundering step {', '.join(unknown)}; there are {', '.join(known_steps())}")
     listed = list(items)
-    return [Job(item, step) for step in (AS_IS, *dict.fromkeys(presets)) for item in listed]
+    copies = [Job(i, step) for step in dict.fromkeys(presets) for i in listed if step in STEP_NAMES[i.kind]]
+    return [*(Job(item, AS_IS) for item in listed), *copies]
 
 
 def run(
@@ -142,10 +143,15 @@ def _examine_chunk(
         yield record(job.item, job.launder, None, splits)
 
 
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def _prepare(job: Job, folder: Path) -> tuple[Path, str]:
     """The file to examine and its sha256; a laundered copy is written into the folder."""
     if job.launder == AS_IS:
-        return job.item.path, hashlib.sha256(job.item.path.read_bytes()).hexdigest()
+        return job.item.path, _sha256(job.item.path)
     name, data = relaunder(job.item.path, job.launder)
     folder.mkdir()
     (folder / name).write_bytes(data)

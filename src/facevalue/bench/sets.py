@@ -1,4 +1,4 @@
-"""Benchmark sets: which labelled pictures are read from which layout.
+"""Benchmark sets: which labelled pictures, clips and recordings are read from which layout.
 
 Three layouts are understood; --data names any of them.
 
@@ -7,6 +7,8 @@ Three layouts are understood; --data names any of them.
                                             generator, group, cluster, question
     DATA/SET/...                            several of the above
     DATA/images/...                         what `lab train` reads: matched, photos_wild_real, faces_*, faces_dfdc224
+    DATA/videos/{real,fake}/SOURCE_*        clips; the prefix of a name is its source
+    DATA/audio/index.tsv                    speech: file, label (bonafide|spoof), system, group, source, language, pair
 
 `group` is the apparent group of the face shown, for error rates by group; `cluster` names samples that are not
 independent (a clip, a person), which the bootstrap keeps together.
@@ -22,13 +24,19 @@ from pathlib import Path
 from facevalue.errors import UsageError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
+CLIP_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".flv", ".wmv", ".3gp"}
+SOUND_SUFFIXES = {".wav", ".flac", ".mp3", ".m4a", ".aac", ".ogg", ".opus", ".amr", ".aiff", ".wma"}
+PICTURE, CLIP, SOUND = "picture", "clip", "sound"
+# What the fakes of a clip source are, as far as its name tells; others answer any question.
+SWAP_SOURCES = {"ffpp", "dfdc", "ghost", "celebdf", "faceforensics"}
+CLIP_QUESTIONS = ("face_swapped", "generated")
 ANY_QUESTION = "any"
 NO_GENERATOR = "-"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One labelled picture of one set. label: 0 bona fide, 1 synthetic or manipulated.
+    """One labelled exhibit of one set. kind: picture, clip or sound. label: 0 bona fide, 1 synthetic or manipulated.
 
     name: path inside the set, "/"-separated, stable across machines. questions: those that the label answers, or
     ("any",) when it only says real or fake. trained_on: whether `lab train` reads this set, so that the picture
@@ -46,6 +54,7 @@ class Item:
     cluster: str = ""
     trained_on: bool = False
     lab_key: str = ""
+    kind: str = PICTURE
 
     @property
     def key(self) -> str:
@@ -76,7 +85,9 @@ def read_sets(
     if missing := sorted(names - {item.set for item in items}):
         raise UsageError(f"no such set, or nothing in it: {', '.join(missing)}")
     if not items:
-        raise UsageError(f"no benchmark set in {data.name}: it holds neither real/ and fake/, index.tsv, nor images/")
+        raise UsageError(
+            f"no benchmark set in {data.name}: it holds neither real/ and fake/, index.tsv, images/ nor videos/"
+        )
     return items
 
 
@@ -87,12 +98,21 @@ def _spread(items: list[Item], label: int, limit: int) -> list[Item]:
     return mine if len(mine) <= limit else [mine[i * len(mine) // limit] for i in range(limit)]
 
 
+LABELS = {"real": 0, "0": 0, "bonafide": 0, "fake": 1, "1": 1, "spoof": 1}
+
+
+def kind_of(path: Path) -> str:
+    """PICTURE, CLIP or SOUND, by the name's suffix."""
+    suffix = path.suffix.lower()
+    return CLIP if suffix in CLIP_SUFFIXES else SOUND if suffix in SOUND_SUFFIXES else PICTURE
+
+
 Reader = Callable[[], Iterator[Item]]
 
 
 def _readers(data: Path, question: str) -> dict[str, Reader]:
-    if (data / "images").is_dir():
-        return _lab_readers(data / "images")
+    if any((data / name).is_dir() for name in ("images", "videos")) or (data / "audio" / "index.tsv").is_file():
+        return {**_lab_readers(data / "images"), **_moving_readers(data)}
     if _is_plain(data):
         return {data.resolve().name: lambda: _plain(data, question)}
     folders = [folder for folder in sorted(data.iterdir()) if folder.is_dir() and _is_plain(folder)]
@@ -109,15 +129,16 @@ def _plain(folder: Path, question: str) -> Iterator[Item]:
         yield from (_indexed(folder, name, row, question) for row in _rows(folder / "index.tsv"))
         return
     for label, side in enumerate(("real", "fake")):
-        for path in _pictures(folder / side):
+        for path in _files(folder / side, SUFFIXES | CLIP_SUFFIXES | SOUND_SUFFIXES):
             inner = path.relative_to(folder / side).parts[:-1]
             generator = (inner[0] if inner else "unnamed") if label else NO_GENERATOR
             source = inner[0] if inner and not label else ""
-            yield Item(path, name, path.relative_to(folder).as_posix(), label, (question,), source, generator)
+            where = path.relative_to(folder).as_posix()
+            yield Item(path, name, where, label, (question,), source, generator, kind=kind_of(path))
 
 
 def _indexed(folder: Path, name: str, row: dict[str, str], question: str) -> Item:
-    label = {"real": 0, "0": 0, "fake": 1, "1": 1}.get((row.get("label") or row.get("class") or "").strip().lower())
+    label = LABELS.get((row.get("label") or row.get("class") or "").strip().lower())
     if label is None or not row.get("file"):
         raise UsageError(f"{name}/index.tsv wants the columns file and label (real or fake), not {row}")
     return Item(
@@ -130,6 +151,7 @@ def _indexed(folder: Path, name: str, row: dict[str, str], question: str) -> Ite
         generator=(row.get("generator") or "unnamed") if label else NO_GENERATOR,
         group=row.get("group") or "",
         cluster=row.get("cluster") or "",
+        kind=kind_of(Path(row["file"])),
     )
 
 
@@ -145,6 +167,40 @@ def _lab_readers(images: Path) -> dict[str, Reader]:
         # Aligned thumbnails of 89 x 109 px beside 256 px fakes would measure the size of the file.
         readers["faces_generated"] = lambda: _faces(f for f in folders if "celeba109" not in f.name)
     return readers
+
+
+def _moving_readers(data: Path) -> dict[str, Reader]:
+    readers: dict[str, Reader] = {}
+    if (data / "videos").is_dir():
+        readers["videos"] = lambda: _clips(data / "videos")
+    if (data / "audio" / "index.tsv").is_file():
+        readers["speech"] = lambda: _speech(data / "audio")
+    return readers
+
+
+def _clips(folder: Path) -> Iterator[Item]:
+    for label, side in enumerate(("real", "fake")):
+        for path in _files(folder / side, CLIP_SUFFIXES | {".webp", ".gif", ".avif"}):
+            source = path.stem.partition("_")[0]
+            answered = "face_swapped" if source in SWAP_SOURCES else "generated"
+            asked = (answered,) if label else CLIP_QUESTIONS
+            yield Item(
+                path, "videos", f"{side}/{path.name}", label, asked, source, source if label else NO_GENERATOR,
+                cluster=source, trained_on=True, lab_key=f"clip/{source}/{label}/{path.name}", kind=CLIP,
+            )  # fmt: skip
+
+
+def _speech(folder: Path) -> Iterator[Item]:
+    for row in _rows(folder / "index.tsv"):
+        path, label = folder / row["file"], LABELS[row["label"]]
+        if path.is_file():
+            # One page holds many systems read by the same voices: its clips are not independent.
+            page, generator = row["source"].partition(":")[0], row["system"] if label else NO_GENERATOR
+            yield Item(
+                path, "speech", row["file"], label, ("voice_synthetic",), page, generator,
+                group=row["language"], cluster=row["pair"] or (page if label else row["group"]), trained_on=True,
+                lab_key=f"speech/{row['file']}", kind=SOUND,
+            )  # fmt: skip
 
 
 def _matched(folder: Path) -> Iterator[Item]:
@@ -203,4 +259,8 @@ def _rows(index: Path) -> list[dict[str, str]]:
 
 
 def _pictures(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES) if folder.is_dir() else []
+    return _files(folder, SUFFIXES)
+
+
+def _files(folder: Path, suffixes: set[str]) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in suffixes) if folder.is_dir() else []
