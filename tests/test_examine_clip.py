@@ -156,7 +156,7 @@ def test_a_sound_is_called_one(sound: bytes, only: Callable[..., None]) -> None:
     assert (exhibit["kind"], exhibit["width"], exhibit["frames_examined"]) == ("audio", None, 0)
     assert exhibit["duration_s"] == pytest.approx(1.0, abs=0.05)
     assert face.asked == []
-    assert "a sound is authentic" in exam.opinion.reasons[-1]
+    assert "a recording is authentic" in exam.opinion.reasons[-1]
     assert (str(Question.VOICE_SYNTHETIC)) in [name for name, _ in exam.not_examined]
 
 

@@ -26,7 +26,7 @@ COPY_NAME = "faces and stills through JPEG quality 70"
 COPY_QUALITY = 70
 # Watching takes about this share of an examination; only the progress bar depends on it.
 WATCHING_SHARE = 0.7
-NOUNS = {VIDEO: "clip", AUDIO: "sound", IMAGE: "picture"}
+NOUNS = {VIDEO: "clip", AUDIO: "recording", IMAGE: "picture"}
 
 Pixels = npt.NDArray[np.uint8]
 

@@ -356,14 +356,14 @@ def test_a_damaged_chunk_in_the_middle_costs_only_what_follows() -> None:
     ("data", "sentence"),
     [
         (b"", "the file is empty"),
-        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", r"this is a video \(video/mp4\); this version examines pictures"),
+        (b"\0\0\0\x18ftypmp42\0\0\0\0isommp42", r"this is a video \(video/mp4\), not a picture"),
         (b"ID3\x04\0\0\0", r"this is a sound file \(audio/mpeg\)"),
         (b"%PDF-1.7", "this is a PDF document"),
         (b"PK\x03\x04", "this is a ZIP archive"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "this is an SVG drawing"),
         (b"\xff\x0a\0\0", "this is a JPEG XL picture .* does not decode"),
         (b"just a letter", "this is text"),
-        (b"\x93\x01\x02\x03" * 9, "match no picture format"),
+        (b"\x93\x01\x02\x03" * 9, "match no format"),
     ],
 )
 def test_the_refusal_names_what_it_seems_to_be(data: bytes, sentence: str) -> None:

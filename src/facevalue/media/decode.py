@@ -184,11 +184,9 @@ def _not_a_picture(media_type: str) -> str:
         name = _NAMES[media_type]
         if kind == "image" and media_type != "image/svg+xml":
             return f"this is {name} ({media_type}), a format that this version does not decode"
-        return f"this is {name} ({media_type}); this version examines pictures"
+        return f"this is {name} ({media_type}); this version examines pictures, clips and sound"
     if kind in ("video", "audio"):
-        return (
-            f"this is {'a video' if kind == 'video' else 'a sound file'} ({media_type}); this version examines pictures"
-        )
+        return f"this is {'a video' if kind == 'video' else 'a sound file'} ({media_type}), not a picture"
     if kind == "text":
-        return f"this is text ({media_type}); this version examines pictures"
-    return "the bytes match no picture format that this version knows"
+        return f"this is text ({media_type}); this version examines pictures, clips and sound"
+    return "the bytes match no format that this version knows"

@@ -98,7 +98,7 @@ class VoiceExaminer:
         found = total >= FOUND_LOG10_LR
         loud = sorted(runs(segments, SPAN_LOG10_LR), key=lambda r: -r.log10_lr)[:MAX_SPANS]
         partial = _partial(segments, loud)
-        regions = [_whole_region(sound, segments, spoken_s)]
+        regions = [_whole_region(sound, segments, spoken_s, total)]
         regions += [_span(sound, run, partial) for run in sorted(loud, key=lambda r: r.start_s)]
         return Finding(
             self.name,
@@ -181,14 +181,14 @@ def _partial(segments: Sequence[Segment], loud: Sequence[Run]) -> bool:
     return len(rest) > len(lrs) / 2 and float(np.median(rest)) < 0.0
 
 
-def _whole_region(sound: Sound, segments: Sequence[Segment], spoken_s: float) -> Region:
+def _whole_region(sound: Sound, segments: Sequence[Segment], spoken_s: float, log10_lr: float) -> Region:
     start, end = segments[0].start_s + sound.start_s, max(s.end_s for s in segments) + sound.start_s
     worst = {
         key: round(float(np.mean([s.quality.to_dict()[key] for s in segments])), 3)
         for key in ("narrow", "noisy", "short")
     }
     details = {
-        "track": 1,
+        "log10_lr": round(log10_lr, 3),
         "curve": curve(segments, sound.start_s, MAX_CURVE),
         "speech_s": round(spoken_s, 2),
         "segments": len(segments),

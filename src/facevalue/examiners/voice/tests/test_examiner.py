@@ -90,7 +90,8 @@ def test_speech_gets_a_curve_and_a_likelihood_ratio(standing_in):
     assert region.span[1] <= 19.0 + 0.01
     times = [point[0] for point in region.details["curve"]]
     assert times == sorted(times)
-    assert region.details["track"] == 1
+    assert "track" not in region.details  # tracks are faces
+    assert region.details["log10_lr"] == pytest.approx(finding.log10_lr, abs=1e-3)
     finding.to_dict()
 
 
