@@ -159,7 +159,9 @@ def test_files_are_deterministic_and_well_formed(tmp_path: Path) -> None:
 
 def test_diagrams_escape_titles() -> None:
     table = metrics.reliability_table([0.1, -0.1], [1, 0])
-    ET.fromstring(reliability_svg(table, "<script>&"))
+    root = ET.fromstring(reliability_svg(table, "<script>&"))
+    assert [e.text for e in root.iter() if e.tag.endswith(("title", "}text")) and e.text == "<script>&"]
+    assert not [e for e in root.iter() if "script" in e.tag]
 
 
 @pytest.mark.parametrize(
