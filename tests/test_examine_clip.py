@@ -234,3 +234,8 @@ def test_an_examiner_without_kinds_reads_pictures() -> None:
 
     assert kinds_of(Plain()) == {"image"}  # type: ignore[arg-type]
     assert kinds_of(Told(0.0)) == {"video"}
+
+
+def test_only_what_was_asked_is_answered(clip: bytes) -> None:
+    exam = fv.check(clip, questions=("voice_synthetic",))
+    assert {str(finding.question) for finding in exam.findings} == {"voice_synthetic", "provenance"}

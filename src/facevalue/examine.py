@@ -242,9 +242,9 @@ def installed_examiners() -> tuple[Examiner, ...]:
 
 
 def _examiners(kind: str, asked: set[Question]) -> list[Examiner]:
-    """Those for this kind of exhibit that answer what was asked; readers of metadata are always asked."""
+    """Those for this kind of exhibit that answer what was asked; what the file says of itself is always read."""
     mine = [e for e in installed_examiners() if kind in kinds_of(e) or (kind == "unknown" and IMAGE in kinds_of(e))]
-    return [e for e in mine if e.question in asked or not e.reads_pixels]
+    return [e for e in mine if e.question in asked or e.question is Question.PROVENANCE]
 
 
 class _Watch:
