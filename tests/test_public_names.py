@@ -5,6 +5,8 @@ import pytest
 import facevalue
 
 PUBLIC = {
+    "Axis",
+    "AxisStatus",
     "DecodeError",
     "Examination",
     "Exhibit",
@@ -16,9 +18,11 @@ PUBLIC = {
     "ModelError",
     "OfflineError",
     "Opinion",
+    "Provenance",
     "Question",
     "QuestionOpinion",
     "Region",
+    "State",
     "Status",
     "UnreadableError",
     "UsageError",
@@ -26,6 +30,7 @@ PUBLIC = {
     "__version__",
     "check",
     "check_many",
+    "verify",
 }
 
 

@@ -6,6 +6,7 @@
     exam.opinion.verdict          # Verdict.NO_SIGNS, SUSPECT, FAKE, DECLARED_SYNTHETIC, ...
     exam.opinion.by_question      # one opinion, with its likelihood ratio, per question
     exam.save("report.html")
+    fv.verify("photo.jpg").state  # State.VERIFIED, ALTERED, NO_CREDENTIALS, ...
 
 Importing the package loads nothing heavy: each name below is fetched when it is first used.
 """
@@ -30,8 +31,12 @@ if TYPE_CHECKING:
     from facevalue.exhibit import Exhibit
     from facevalue.finding import Finding, Opinion, Question, QuestionOpinion, Region, Status, Verdict
     from facevalue.media import Limits
+    from facevalue.provenance.record import Axis, AxisStatus, Provenance, State
+    from facevalue.verification import verify
 
 __all__ = [
+    "Axis",
+    "AxisStatus",
     "DecodeError",
     "Examination",
     "Exhibit",
@@ -43,9 +48,11 @@ __all__ = [
     "ModelError",
     "OfflineError",
     "Opinion",
+    "Provenance",
     "Question",
     "QuestionOpinion",
     "Region",
+    "State",
     "Status",
     "UnreadableError",
     "UsageError",
@@ -53,6 +60,7 @@ __all__ = [
     "__version__",
     "check",
     "check_many",
+    "verify",
 ]
 
 _HOMES = {
@@ -63,6 +71,8 @@ _HOMES = {
     "facevalue.exhibit": "Exhibit",
     "facevalue.finding": "Finding Opinion Question QuestionOpinion Region Status Verdict",
     "facevalue.media": "Limits",
+    "facevalue.provenance.record": "Axis AxisStatus Provenance State",
+    "facevalue.verification": "verify",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 

@@ -23,10 +23,13 @@ from facevalue.examiners.base import IMAGE, Examiner, Subject, kinds_of, load_ex
 from facevalue.examiners.copies import COPIES, Copy
 from facevalue.exhibit import Exhibit, Source
 from facevalue.faces import Face, detect_faces, detector_available
-from facevalue.finding import DECLARES_SYNTHETIC, Finding, Opinion, Question, Status
+from facevalue.finding import Finding, Opinion, Question, Status, questions_asked
 from facevalue.footage import Footage, Progress
 from facevalue.media import Limits, Media, Picture, decode, picture_quality
 from facevalue.opinion.weigh import STABILITY_FROM_LOG10_LR, declarations, needs_stability, unexamined, weigh
+from facevalue.provenance.record import Provenance
+from facevalue.provenance.trust import TrustSet, trust_set
+from facevalue.verification import record, standing, verify_exhibit
 
 SCHEMA = "facevalue.examination/1"
 
@@ -112,23 +115,25 @@ def check(
     limits: Limits = Limits(),
     questions: Collection[str] | None = None,
     progress: Progress | None = None,
+    trust: str | Path | None = None,
 ) -> Examination:
     """Examine one exhibit, a picture, a clip or a sound: a path, bytes or a binary file object.
 
     name replaces the exhibit's name in the result. limits bound its decoding. questions, if given, are the only
     ones asked (declarations inside the file are always read). progress is called with the share that is done, 0..1,
-    now and then, for clips. Never raises for a bad exhibit: the examination says what was wrong with it. Raises
-    UsageError for an unknown question.
+    now and then, for clips. trust: a PEM file of anchors that replaces the published ones when its credential is
+    verified. Never raises for a bad exhibit: the examination says what was wrong with it. Raises UsageError for an
+    unknown question, and for anchors that cannot be read.
     """
-    asked = _asked(questions)
+    asked, lists = questions_asked(questions), trust_set(trust)
     watch = _Watch()
     try:
         exhibit = Exhibit.open(source, name=name)
     except UnreadableError as error:
-        return _nothing(Exhibit(name or _name_of(source), b"", "", "application/octet-stream"), str(error), (), watch)
+        return _nothing(Exhibit.unread(source, name=name), str(error), (), watch)
     watch.mark("read")
     if examine_clip.moves(exhibit):
-        return _check_clip(exhibit, limits, asked, watch, progress)
+        return _check_clip(exhibit, limits, asked, lists, watch, progress)
     examiners = _examiners(IMAGE, asked)
     try:
         media: Media | None = decode(exhibit, limits)
@@ -137,19 +142,20 @@ def check(
         media, refusal, facts = None, str(error), error.facts
     watch.mark("decode")
     if media is None:
-        return _undecoded(exhibit, refusal, facts, examiners, watch)
+        return _undecoded(exhibit, refusal, facts, examiners, lists, watch)
     subject = _subject(exhibit, media, watch)
     findings = [_examine(e, subject, watch) for e in examiners]
     copies = _copies(subject, examiners, findings, watch) if needs_stability(findings) else {}
     quality = _quality_record(subject)
-    opinion = _with_notes(weigh(findings, copies, quality), media.picture)
+    found = _credential(exhibit, lists, watch)
+    opinion = _with_notes(weigh(findings, copies, quality, standing=standing(found)), media.picture)
     return Examination(
         exhibit=exhibit,
         findings=tuple(findings),
         opinion=opinion,
         not_examined=_not_examined(findings, asked, examiners),
         weights=_weights(examiners),
-        provenance=_provenance(findings, facts),
+        provenance=record(findings, facts, found),
         timings_s=watch.done(),
         picture=media.picture,
         faces=subject.faces or (),
@@ -157,14 +163,14 @@ def check(
 
 
 def _check_clip(
-    exhibit: Exhibit, limits: Limits, asked: set[Question], watch: _Watch, progress: Progress | None
+    exhibit: Exhibit, limits: Limits, asked: set[Question], lists: TrustSet, watch: _Watch, progress: Progress | None
 ) -> Examination:
     try:
         footage, facts = examine_clip.watch_exhibit(exhibit, limits, progress)
     except DecodeError as error:
         watch.mark("watch")
         kind = examine_clip.kind_by_type(exhibit.media_type)
-        return _undecoded(exhibit, str(error), error.facts, _examiners(kind, asked), watch)
+        return _undecoded(exhibit, str(error), error.facts, _examiners(kind, asked), lists, watch)
     watch.mark("watch")
     kind = examine_clip.kind_of_footage(footage)
     examiners = _examiners(kind, asked)
@@ -175,7 +181,8 @@ def _check_clip(
             progress(examine_clip.WATCHING_SHARE + (1 - examine_clip.WATCHING_SHARE) * done / len(examiners))
         findings.append(_examine(examiner, subject, watch))
     copies = _clip_copies(subject, examiners, findings, watch) if needs_stability(findings) else {}
-    opinion = weigh(findings, copies, examine_clip.quality_record(footage), examine_clip.NOUNS[kind])
+    found, quality = _credential(exhibit, lists, watch), examine_clip.quality_record(footage)
+    opinion = weigh(findings, copies, quality, examine_clip.NOUNS[kind], standing(found))
     unseen = [*examine_clip.not_watched(footage), *examine_clip.unanswered(footage, examiners, asked)]
     return Examination(
         exhibit=exhibit,
@@ -183,7 +190,7 @@ def _check_clip(
         opinion=replace(opinion, reasons=(*opinion.reasons, *footage.notes)),
         not_examined=(*_unable(findings), *unseen),
         weights=_weights(examiners),
-        provenance=_provenance(findings, facts),
+        provenance=record(findings, facts, found),
         timings_s={**watch.done(), **{f"watch: {part}": s for part, s in footage.timings_s.items()}},
         footage=footage,
     )
@@ -203,28 +210,31 @@ def _clip_copies(
 
 
 def check_many(
-    sources: Iterable[Source], *, workers: int = 1, limits: Limits = Limits(), questions: Collection[str] | None = None
+    sources: Iterable[Source],
+    *,
+    workers: int = 1,
+    limits: Limits = Limits(),
+    questions: Collection[str] | None = None,
+    trust: str | Path | None = None,
 ) -> Iterator[Examination]:
     """Examine many exhibits, yielding each Examination as it is done; a bad one is an Examination too.
 
     workers threads share one set of models; each has a decoder process of its own. At most 2 x workers exhibits
-    are in memory at a time, so sources may be endless. Raises UsageError for workers < 1 or an unknown question.
+    are in memory at a time, so sources may be endless. Raises UsageError as check does, and for workers < 1.
     """
     if workers < 1:
         raise UsageError("workers must be at least 1")
-    _asked(questions)
-    return _stream(iter(sources), workers, limits, questions)
+    questions_asked(questions), trust_set(trust)
+    return _stream(iter(sources), workers, {"limits": limits, "questions": questions, "trust": trust})
 
 
-def _stream(
-    sources: Iterator[Source], workers: int, limits: Limits, questions: Collection[str] | None
-) -> Iterator[Examination]:
+def _stream(sources: Iterator[Source], workers: int, options: Mapping[str, Any]) -> Iterator[Examination]:
     with ThreadPoolExecutor(workers, thread_name_prefix="facevalue") as pool:
         running: set[Future[Examination]] = set()
         try:
             while True:
                 for source in islice(sources, 2 * workers - len(running)):
-                    running.add(pool.submit(check, source, limits=limits, questions=questions))
+                    running.add(pool.submit(check, source, **options))
                 if not running:
                     return
                 done, running = wait(running, return_when=FIRST_COMPLETED)
@@ -261,21 +271,6 @@ class _Watch:
 
     def done(self) -> dict[str, float]:
         return {**self.laps, "total": perf_counter() - self.start}
-
-
-def _asked(questions: Collection[str] | None) -> set[Question]:
-    if questions is None:
-        return set(Question)
-    known = {str(q) for q in Question}
-    if isinstance(questions, str) or not questions or not set(map(str, questions)) <= known:
-        raise UsageError(f"questions must be some of: {', '.join(sorted(known))}")
-    return {Question(str(q)) for q in questions}
-
-
-def _name_of(source: Source) -> str:
-    if isinstance(source, bytes | bytearray | memoryview):
-        return "bytes"
-    return Path(str(getattr(source, "name", source)).replace("\0", "")).name or "exhibit"
 
 
 def _subject(exhibit: Exhibit, media: Media, watch: _Watch) -> Subject:
@@ -366,32 +361,37 @@ def _weights(examiners: Sequence[Examiner]) -> dict[str, str]:
     return {name: digest for e in examiners for name, digest in e.weights().items()}
 
 
-def _provenance(findings: Sequence[Finding], facts: Mapping[str, Any]) -> dict[str, Any]:
-    declared = [r for f in findings for r in f.regions if r.kind == "field" and r.label == DECLARES_SYNTHETIC]
-    c2pa = facts.get("c2pa")
-    return {
-        "declarations": [{"field": r.field_name, "value": r.value, **dict(r.details)} for r in declared],
-        "c2pa": dict(c2pa) if isinstance(c2pa, Mapping) else None,
-    }
+def _credential(exhibit: Exhibit, lists: TrustSet, watch: _Watch) -> Provenance:
+    found = verify_exhibit(exhibit, lists)
+    watch.mark("credentials")
+    return found
 
 
 def _undecoded(
-    exhibit: Exhibit, why: str, facts: Mapping[str, Any], examiners: Sequence[Examiner], watch: _Watch
+    exhibit: Exhibit,
+    why: str,
+    facts: Mapping[str, Any],
+    examiners: Sequence[Examiner],
+    lists: TrustSet,
+    watch: _Watch,
 ) -> Examination:
     """Nothing decoded, but what the bytes declare can still be read."""
     readers = [e for e in examiners if not e.reads_pixels]
     blind = Subject(exhibit, None, facts, None, None)
     findings = [Finding("media", Question.PROVENANCE, Status.FAILED, why)]
     findings += [_examine(e, blind, watch) for e in readers] if facts else []
-    declared = declarations(findings)
+    found = _credential(exhibit, lists, watch)
+    stands = standing(found)
+    speaks = bool(declarations(findings)) or stands.decides
+    silent = [e.question for e in examiners if e.reads_pixels]
     pixel = [(e.name, why) for e in examiners if e.reads_pixels]
     return Examination(
         exhibit=exhibit,
         findings=tuple(findings),
-        opinion=weigh(findings) if declared else unexamined(why, [e.question for e in examiners if e.reads_pixels]),
+        opinion=weigh(findings, standing=stands) if speaks else unexamined(why, silent),
         not_examined=(("media", why), *pixel),
         weights=_weights(readers),
-        provenance=_provenance(findings, facts),
+        provenance=record(findings, facts, found),
         timings_s=watch.done(),
     )
 

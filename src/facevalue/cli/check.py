@@ -50,6 +50,9 @@ Asked = Annotated[
     typer.Option("--question", metavar="Q", help=f"Ask only this; repeatable. One of {', '.join(QUESTIONS)}."),
 ]
 MaxPixels = Annotated[float, typer.Option(min=0.01, metavar="MP", help="Megapixels above which nothing is decoded.")]
+Trust = Annotated[
+    Path | None, typer.Option(metavar="PEM", help="Anchors of claim signers, in place of the published list.")
+]
 Timeout = Annotated[float, typer.Option(min=0.1, metavar="S", help="Seconds that decoding one file may take.")]
 
 
@@ -64,6 +67,7 @@ def check_command(
     question: Asked = None,
     max_pixels: MaxPixels = 200.0,
     timeout: Timeout = 60.0,
+    trust: Trust = None,
 ) -> None:
     """Examine files and say what the evidence supports, how strongly, where, and how far to trust it.
 
@@ -73,7 +77,8 @@ def check_command(
         raise UsageError("choose one of --json and --jsonl")
     _check_choice("verdict", [fail_on] if fail_on else [], WORST_FIRST)
     _check_choice("question", question or [], QUESTIONS)
-    _check_files(files)
+    check_files(files)
+    _check_trust(trust)
     from facevalue.cli.outputs import Outputs
     from facevalue.cli.work import examinations
 
@@ -83,7 +88,7 @@ def check_command(
         for exam in examinations(
             files,
             workers=workers,
-            options=_options(max_pixels, timeout, question),
+            options={**_options(max_pixels, timeout, question), "trust": trust},
             progress=not quiet and sys.stderr.isatty(),
         ):
             outputs.take(exam)
@@ -99,12 +104,21 @@ def _check_choice(what: str, given: list[str], known: tuple[str, ...]) -> None:
             raise UsageError(f"no {what} is called {name}; known: {', '.join(known)}")
 
 
-def _check_files(files: list[str]) -> None:
+def check_files(files: list[str]) -> None:
+    """Raises UsageError for folders, and for stdin given twice."""
     if files.count(STDIN) > 1:
         raise UsageError("stdin (-) can be given once")
     for name in files:
         if name != STDIN and Path(name).is_dir():
             raise UsageError(f"{name} is a folder; name the files in it, such as {Path(name) / '*'}")
+
+
+def _check_trust(trust: Path | None) -> None:
+    """Anchors that cannot be read are wrong usage, and not a fault of every file."""
+    if trust is not None:
+        from facevalue.provenance.trust import trust_set
+
+        trust_set(trust)
 
 
 def _options(max_pixels: float, timeout: float, question: list[str] | None) -> dict[str, Any]:

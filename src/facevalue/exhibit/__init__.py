@@ -81,6 +81,14 @@ class Exhibit:
         except (OSError, ValueError) as error:  # closed, detached, or failing underneath
             raise UnreadableError(f"cannot read {stream_name}: {getattr(error, 'strerror', None) or error}") from None
 
+    @classmethod
+    def unread(cls, source: Source, *, name: str | None = None) -> Exhibit:
+        """Stands for a source that could not be read: its name, no bytes, no sha256."""
+        if isinstance(source, bytes | bytearray | memoryview):
+            return cls(name or "bytes", b"", "", UNKNOWN)
+        given = str(getattr(source, "name", source)).replace("\0", "")
+        return cls(name or Path(given).name or "exhibit", b"", "", UNKNOWN)
+
     @contextlib.contextmanager
     def open_binary(self) -> Iterator[BinaryIO]:
         """A seekable, read-only binary file at its start; it has a descriptor, which a child process may inherit.

@@ -193,7 +193,7 @@ class WorkerPool:
 
         Raises WorkerNotStarted.
         """
-        worker = (None if fresh else self._take()) or Worker()
+        worker = (None if fresh else self._take()) or self.start()
         try:
             yield worker
         except BaseException:  # its pipes may hold half an answer: never reuse it
@@ -206,6 +206,10 @@ class WorkerPool:
                 self._idle.append(worker)
         if not keep:
             worker.kill()
+
+    def start(self) -> Worker:
+        """A new worker; a pool of other processes overrides this. Raises WorkerNotStarted."""
+        return Worker()
 
     def close(self) -> None:
         """End every idle worker; the pool can be used again afterwards."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from facevalue.finding import DECLARES_SYNTHETIC, Finding, Opinion, Question, QuestionOpinion, Region, Status, Verdict
 from facevalue.opinion.bands import band
+from facevalue.opinion.standing import NO_STANDING, Standing
 
 # The contract's thresholds on log10 LR.
 FAKE_LOG10_LR = 3.0
@@ -55,8 +56,9 @@ def weigh(
     copies: Mapping[str, Sequence[Finding]] | None = None,
     quality: Mapping[str, Any] | None = None,
     noun: str = PICTURE,
+    standing: Standing = NO_STANDING,
 ) -> Opinion:
-    """One opinion from the findings on the exhibit.
+    """One opinion from the findings on the exhibit, and from where it stands towards its credential.
 
     copies: findings on re-encoded copies by the copy's plain name ("JPEG quality 70"), when they were examined.
     quality: the record that is reported with the opinion. noun: what the exhibit is called ("picture", "clip").
@@ -66,8 +68,9 @@ def weigh(
     declared = declarations(findings)
     judged = [o for o in by_question.values() if o.log10_lr is not None]
     loudest = max(judged, key=lambda o: o.log10_lr if o.log10_lr is not None else -np.inf, default=None)
-    verdict = _verdict(bool(declared), judged, by_question.values(), findings)
-    reasons: list[str] = []
+    verdict = _verdict(bool(declared), judged, by_question.values(), findings, standing)
+    deciding = verdict in (Verdict.ALTERED, Verdict.VERIFIED)
+    reasons: list[str] = [standing.sentence] if deciding else []
     if declared:
         values = "; ".join(dict.fromkeys(f"{r.field_name}: {r.value}" for r in declared))
         reasons.append(f"The file declares that a model made or composited it ({values}).")
@@ -77,6 +80,8 @@ def weigh(
         for o in by_question.values()
         if o.status != EXAMINED and o.why not in reasons and o.question != Question.PROVENANCE
     ]
+    if standing.sentence and not deciding:
+        reasons.append(f"Credential: {standing.sentence}")
     if verdict in (Verdict.NO_SIGNS, Verdict.INCONCLUSIVE):
         reasons.append(not_proof(noun))
     log10_lr = loudest.log10_lr if loudest else None
@@ -158,7 +163,15 @@ def _numbers(question: Question, log10_lr: float, noun: str) -> str:
     return f"The evidence is {times} times more likely if it is not true {plain}."
 
 
-def _verdict(declared: bool, judged: Sequence[QuestionOpinion], every: Any, findings: Sequence[Finding]) -> Verdict:
+def _verdict(
+    declared: bool,
+    judged: Sequence[QuestionOpinion],
+    every: Any,
+    findings: Sequence[Finding],
+    standing: Standing,
+) -> Verdict:
+    if standing.differs:
+        return Verdict.ALTERED
     if declared:
         return Verdict.DECLARED_SYNTHETIC
     steady = [o.log10_lr for o in judged if o.status == EXAMINED and o.log10_lr is not None]
@@ -166,6 +179,8 @@ def _verdict(declared: bool, judged: Sequence[QuestionOpinion], every: Any, find
         return Verdict.FAKE
     if any(lr >= SUSPECT_LOG10_LR for lr in steady):
         return Verdict.SUSPECT
+    if standing.upheld:
+        return Verdict.VERIFIED
     if any(o.status == INCONCLUSIVE for o in every):
         return Verdict.INCONCLUSIVE
     if judged:

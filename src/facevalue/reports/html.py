@@ -19,6 +19,7 @@ from facevalue.examine import Examination
 from facevalue.examiners.base import Card
 from facevalue.reports import overlay, timeline, tracks, view, words
 from facevalue.reports.cards import load_cards
+from facevalue.reports.credentials import credentials_view
 from facevalue.reports.layers import build_faces, build_layers
 
 
@@ -109,8 +110,11 @@ def _basis(exam: Examination, cards: Mapping[str, Card]) -> dict[str, Any]:
         "methods": view.method_views(exam, cards),
         "not_examined": [(words.plain(name), words.plain(why)) for name, why in exam.not_examined],
         "weights": [(words.plain(name), words.plain(digest)) for name, digest in sorted(exam.weights.items())],
-        # Declarations are fields of findings, and stand in the table of those.
-        "provenance": view.record_rows({k: v for k, v in exam.provenance.items() if k != "declarations"}),
+        # Declarations are fields of findings, and stand in the table of those; credentials have a section of their own.
+        "provenance": view.record_rows(
+            {k: v for k, v in exam.provenance.items() if k not in ("declarations", "credentials")}
+        ),
+        "credentials": credentials_view(exam.provenance.get("credentials")),
         "timings": [(words.plain(name), f"{seconds:.2f} s") for name, seconds in exam.timings_s.items()],
         "rerun": view.rerun_commands(exam, __version__),
     }

@@ -24,8 +24,8 @@ def write_json(exam: Examination, path: Path) -> Path:
     return path
 
 
-def load_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of facevalue.examination/1 that ships in the package."""
-    text = (files("facevalue") / "schema" / "examination-1.json").read_text(encoding="utf-8")
+def load_schema(name: str = "examination-1") -> dict[str, Any]:
+    """A JSON Schema (2020-12) that ships in the package: "examination-1" or "provenance-1"."""
+    text = (files("facevalue") / "schema" / f"{name}.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema

@@ -38,9 +38,9 @@ def print_examination(exam: Examination, console: Console, *, report: Path | Non
     """Print one verdict line, one line per question, and what else there is to know; report: where it was written."""
     _print_verdict(exam, console)
     for label, text in lines(exam, console.encoding):
-        _print_line(console, label, text)
+        print_line(console, label, text)
     if report is not None:
-        _print_line(console, "report", plain(report))
+        print_line(console, "report", plain(report))
 
 
 def print_verdict(exam: Examination, console: Console) -> None:
@@ -60,6 +60,9 @@ def lines(exam: Examination, encoding: str = "utf-8") -> Iterator[Line]:
         if reason not in said:
             yield "why", reason
     yield from _field_lines(exam)
+    from facevalue.reports.provenance import examination_lines
+
+    yield from examination_lines(exam.provenance.get("credentials"))
     watched = exam.picture or exam.footage
     for note in watched.notes if watched else ():
         yield "note", plain(note)
@@ -119,10 +122,10 @@ def _print_verdict(exam: Examination, console: Console) -> None:
     line = Text(f"{plain(exam.exhibit.name)}: ", style="bold")
     line.append(said.label.upper(), style=f"bold {_STYLES[said.tone]}")
     line.append(f". {said.headline}", style="none")
-    _put(console, line)
+    put(console, line)
 
 
-def _print_line(console: Console, label: str, text: str) -> None:
+def print_line(console: Console, label: str, text: str) -> None:
     """A label and its text, the text indented as a block on a terminal and left unwrapped elsewhere."""
     from rich.text import Text
 
@@ -131,10 +134,11 @@ def _print_line(console: Console, label: str, text: str) -> None:
     parts = body.wrap(console, room) if console.is_terminal and room >= 20 else [body]
     for number, part in enumerate(parts):
         lead = Text(f"  {label if number == 0 else '':<{LABEL_WIDTH}} ", style="dim")
-        _put(console, lead.append_text(Text(part.plain, style="none")))
+        put(console, lead.append_text(Text(part.plain, style="none")))
 
 
-def _put(console: Console, line: object) -> None:
+def put(console: Console, line: object) -> None:
+    """Print a Text object."""
     # Text objects, never markup strings: a file called "[red]" stays what it is. Longer lines are left to wrap.
     if console.is_terminal:
         console.print(line, overflow="fold")

@@ -1,0 +1,126 @@
+"""Verifying provenance: what joins reading, trust lists and whoever is asked besides. `facevalue.verify` is this one.
+
+It lies beside `examine`, which asks the same of every exhibit that it examines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from facevalue.errors import UnreadableError, UsageError
+from facevalue.exhibit import Exhibit, Source
+from facevalue.finding import DECLARES_SYNTHETIC, Finding
+from facevalue.home import require_network
+from facevalue.opinion.standing import Standing
+from facevalue.provenance.assess import assess
+from facevalue.provenance.outside import OutsideAnswer, OutsideLookup
+from facevalue.provenance.record import Axis, AxisStatus, Provenance, State
+from facevalue.provenance.remote import hosts_to_ask
+from facevalue.provenance.sandbox import read_credential
+from facevalue.provenance.settings import EngineSettings
+from facevalue.provenance.trust import AnchorKind, TrustSet, trust_set
+
+MAX_SIDECAR_BYTES = 128 << 20
+
+
+def verify(
+    source: Source,
+    trust: str | Path | None = None,
+    registry: OutsideLookup | None = None,
+    *,
+    tsa_trust: str | Path | None = None,
+    sidecar: str | Path | None = None,
+    online: bool = False,
+    second_opinion: bool = True,
+    name: str | None = None,
+) -> Provenance:
+    """What the credentials of a file (a path, bytes or a binary file object) say, and what can be relied on.
+
+    trust: a PEM file that replaces the published anchors of claim signers; tsa_trust: the same for time-stamping
+    authorities. registry: asked about the exhibit, fills the axes recovered, registry and log. sidecar: a `.c2pa` file
+    that holds the manifest. online: fetch a manifest that is kept elsewhere and ask about revocation; refused while
+    FACEVALUE_OFFLINE=1. second_opinion: ask the independent verifier too, where it is installed. name replaces the
+    exhibit's name.
+
+    A bad file, or one that is not there, is a Provenance in state `error`. Raises UsageError for anchors or a sidecar
+    that cannot be read, and OfflineError.
+    """
+    lists = trust_set(trust, tsa_trust)
+    store = _sidecar(sidecar) if sidecar is not None else None
+    if online:
+        require_network("verifying online")
+    try:
+        exhibit = Exhibit.open(source, name=name)
+    except UnreadableError as error:
+        return assess(Exhibit.unread(source, name=name), {"status": "failed", "why": str(error)}, lists)
+    return verify_exhibit(exhibit, lists, registry, sidecar=store, online=online, second_opinion=second_opinion)
+
+
+def verify_exhibit(
+    exhibit: Exhibit,
+    lists: TrustSet,
+    registry: OutsideLookup | None = None,
+    *,
+    sidecar: bytes | None = None,
+    online: bool = False,
+    second_opinion: bool = True,
+) -> Provenance:
+    """As verify, on an exhibit that is open already. Never raises for a bad file."""
+    settings = EngineSettings(lists.pem(AnchorKind.CLAIM), lists.pem(AnchorKind.TSA))
+    reading = read_credential(exhibit, settings, sidecar=sidecar, second=second_opinion)
+    if online and (hosts := hosts_to_ask(reading)):
+        settings = EngineSettings(settings.claim_anchors, settings.tsa_anchors, settings.ekus, hosts, True, True)
+        reading = read_credential(exhibit, settings, sidecar=sidecar, second=second_opinion)
+    outside = registry(exhibit) if registry else None
+    return assess(exhibit, reading, lists, outside=outside, sidecar=sidecar is not None)
+
+
+def _sidecar(path: str | Path) -> bytes:
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_SIDECAR_BYTES:
+            raise UsageError(f"the sidecar {path.name} is larger than {MAX_SIDECAR_BYTES >> 20} MiB")
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read the sidecar {path.name}: {getattr(error, 'strerror', None) or error}") from None
+    if not data:
+        raise UsageError(f"the sidecar {path.name} is empty")
+    return data
+
+
+# -- inside an examination -----------------------------------------------------------------------------------------
+
+
+def standing(found: Provenance) -> Standing:
+    """What an opinion takes from it: whether a trusted credential, or an original, is contradicted or upheld."""
+    return Standing(
+        differs=found.content_differs,
+        upheld=found.state is State.VERIFIED,
+        sentence="" if found.state is State.NO_CREDENTIALS else found.summary,
+    )
+
+
+def record(findings: Sequence[Finding], facts: Mapping[str, Any], found: Provenance | None) -> dict[str, Any]:
+    """The object `provenance` of an examination: what the file declares, what its manifest says, what that is worth."""
+    declared = [r for f in findings for r in f.regions if r.kind == "field" and r.label == DECLARES_SYNTHETIC]
+    c2pa = facts.get("c2pa")
+    return {
+        "declarations": [{"field": r.field_name, "value": r.value, **dict(r.details)} for r in declared],
+        "c2pa": dict(c2pa) if isinstance(c2pa, Mapping) else None,
+        "credentials": found.body() if found else None,
+    }
+
+
+__all__ = [
+    "Axis",
+    "AxisStatus",
+    "OutsideAnswer",
+    "Provenance",
+    "State",
+    "record",
+    "standing",
+    "verify",
+    "verify_exhibit",
+]
