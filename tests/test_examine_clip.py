@@ -8,6 +8,7 @@ import itertools
 import json
 import wave
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ import pytest
 from PIL import Image
 
 import facevalue as fv
+from facevalue import examine_clip
 from facevalue.examiners.base import Subject, kinds_of
+from facevalue.exhibit import Exhibit
 from facevalue.faces import detector_available
-from facevalue.finding import Finding, Question, Status, Verdict
+from facevalue.finding import Finding, Question, Region, Status, Verdict
+from facevalue.footage import Footage
+from facevalue.media.clip import ClipInfo, Sound
 from facevalue.reports.json import load_schema
 
 av = pytest.importorskip("av")
@@ -146,6 +151,72 @@ def test_examiners_of_sound_are_not_asked_again_about_views(clip: bytes, only: C
     only(voice)
     assert fv.check(clip).opinion.verdict is Verdict.SUSPECT
     assert len(voice.asked) == 1
+
+
+def _sounding(samples: Pixels, start_s: float = 0.0) -> Subject:
+    seconds = len(samples) / 16_000
+    info = ClipInfo("wav", 0, 0, seconds, 0.0, "", "", 0, 0, 1, True, ())
+    footage = Footage(info, None, (), None, np.zeros(0), Sound(samples, start_s, 16_000, 1, "pcm_s16le", None))
+    return Subject(Exhibit("a.wav", b"", "0" * 64, "audio/x-wav"), None, {}, None, None, footage)
+
+
+def _said(question: Question, *spans: tuple[float, float, float]) -> Finding:
+    regions = tuple(Region("span", "x", span=(a, b), details={"log10_lr": lr}) for a, b, lr in spans)
+    return Finding("told", question, Status.FOUND, "told so", 0.5, 2.0, regions=regions)
+
+
+def test_a_voice_is_copied_through_a_codec_and_a_phone_line_other_sound_through_a_codec() -> None:
+    subject = _sounding(np.random.default_rng(0).normal(0, 2000, 3 * 16_000).astype(np.int16))
+    voice = examine_clip.sound_copies(subject, _said(Question.VOICE_SYNTHETIC))
+    other = examine_clip.sound_copies(subject, _said(Question.EDITED))
+    assert examine_clip.PHONE_NAME in voice
+    assert examine_clip.PHONE_NAME not in other
+    for copy in voice.values():
+        assert copy.footage is not None
+        assert copy.footage.sound is not None
+        assert len(copy.footage.sound.samples) == 3 * 16_000
+        assert (copy.footage.sound.samples != subject.footage.sound.samples).any()  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("spans", "start"),
+    [
+        ([], 45.0),
+        ([(20.0, 24.0, 0.5), (100.0, 104.0, 2.0)], 62.0),
+        ([(10.0, 12.0, 1.0)], 0.0),
+        ([(159.0, 160.0, 1.0)], 90.0),
+    ],
+)
+def test_of_a_long_recording_the_stretch_around_its_strongest_evidence_is_copied(
+    spans: list[tuple[float, float, float]], start: float
+) -> None:
+    subject = _sounding(np.random.default_rng(0).normal(0, 2000, 150 * 16_000).astype(np.int16), start_s=10.0)
+    copy = examine_clip.sound_copies(subject, _said(Question.VOICE_SYNTHETIC, *spans))[examine_clip.PHONE_NAME]
+    assert copy.footage is not None
+    assert copy.footage.sound is not None
+    assert len(copy.footage.sound.samples) == 60 * 16_000
+    assert copy.footage.sound.start_s == pytest.approx(10.0 + start)
+
+
+def test_a_curve_says_where_the_strongest_evidence_is() -> None:
+    subject = _sounding(np.random.default_rng(0).normal(0, 2000, 200 * 16_000).astype(np.int16))
+    region = Region(
+        "span", "speech", span=(0.0, 200.0), details={"log10_lr": 1.0, "curve": [[50.0, 0.1], [150.0, 0.9]]}
+    )
+    finding = Finding("told", Question.VOICE_SYNTHETIC, Status.FOUND, "told so", 0.5, 2.0, regions=(region,))
+    copy = examine_clip.sound_copies(subject, finding)[examine_clip.PHONE_NAME]
+    assert copy.footage is not None
+    assert copy.footage.sound is not None
+    assert copy.footage.sound.start_s == pytest.approx(120.0)
+
+
+def test_copies_of_sound_matter_to_those_who_hear_and_where_there_is_sound() -> None:
+    subject = _sounding(np.zeros(16_000, np.int16))
+    assert examine_clip.sound_copies_matter(Told(2.0, kinds=("video", "audio")), subject)
+    assert not examine_clip.sound_copies_matter(Told(2.0), subject)
+    silent = replace(subject, footage=replace(subject.footage, sound=None))  # type: ignore[type-var]
+    assert not examine_clip.sound_copies_matter(Told(2.0, kinds=("video", "audio")), silent)
+    assert examine_clip.sound_copies(silent, _said(Question.VOICE_SYNTHETIC)) == {}
 
 
 def test_a_sound_is_called_one(sound: bytes, only: Callable[..., None]) -> None:

@@ -18,12 +18,17 @@ from facevalue.errors import DecodeError
 from facevalue.examiners.base import AUDIO, IMAGE, VIDEO, Examiner, Subject, kinds_of
 from facevalue.exhibit import Exhibit
 from facevalue.faces import Track, TrackView
-from facevalue.finding import Question
+from facevalue.finding import Finding, Question
 from facevalue.footage import Footage, Progress, watch
 from facevalue.media import ClipLimits, Limits, decode, is_animated, picture_quality
+from facevalue.sound.copies import opus_copy, phone_copy
+from facevalue.sound.levels import RATE_HZ
 
 COPY_NAME = "faces and stills through JPEG quality 70"
 COPY_QUALITY = 70
+OPUS_NAME, PHONE_NAME = "sound through Opus at 24 kbit/s", "sound through a phone line"
+# Of a longer recording, only this stretch around its strongest evidence is copied and examined again.
+SOUND_STRETCH_S = 60.0
 # Watching takes about this share of an examination; only the progress bar depends on it.
 WATCHING_SHARE = 0.7
 NOUNS = {VIDEO: "clip", AUDIO: "recording", IMAGE: "picture"}
@@ -88,6 +93,53 @@ def copied(subject: Subject) -> Subject:
 def copies_matter(examiner: Examiner) -> bool:
     """Whether re-encoded views can change its answer: it reads pixels, and not the sound."""
     return examiner.reads_pixels and AUDIO not in kinds_of(examiner)
+
+
+def sound_copies_matter(examiner: Examiner, subject: Subject) -> bool:
+    """Whether a re-encoded sound can change its answer: it reads the samples of a sound that is there."""
+    footage = subject.footage
+    heard = footage is not None and footage.sound is not None and len(footage.sound.samples) > 0
+    return heard and examiner.reads_pixels and AUDIO in kinds_of(examiner)
+
+
+def sound_copies(subject: Subject, finding: Finding) -> dict[str, Subject]:
+    """The subject with its sound as a chat app (Opus at 24 kbit/s) and, for voices, a phone line (G.711) leaves it.
+
+    Only the SOUND_STRETCH_S around the loudest span of the finding are kept of a longer recording, in one piece, so
+    that copying makes no joints. {} where there is no sound or the stretch cannot be copied.
+    """
+    sound = subject.footage.sound if subject.footage is not None else None
+    if subject.footage is None or sound is None or not len(sound.samples):
+        return {}
+    start, stop = _stretch(len(sound.samples) / RATE_HZ, _loudest_s(finding), sound.start_s)
+    piece = np.array(sound.samples[round(start * RATE_HZ) : round(stop * RATE_HZ)], np.int16)
+    made = {OPUS_NAME: opus_copy(piece)}
+    if finding.question is Question.VOICE_SYNTHETIC:
+        made[PHONE_NAME] = phone_copy(piece)
+    return {
+        name: replace(
+            subject, footage=replace(subject.footage, sound=replace(sound, samples=copy, start_s=sound.start_s + start))
+        )
+        for name, copy in made.items()
+        if copy is not None
+    }
+
+
+def _loudest_s(finding: Finding) -> float | None:
+    """The middle of the span, or the point of a curve, that speaks loudest; None where the finding names no time."""
+    points = [p for r in finding.regions for p in r.details.get("curve", ())]
+    spans = [(sum(r.span) / 2, r.details["log10_lr"]) for r in finding.regions if r.span and "log10_lr" in r.details]
+    said = points or spans
+    return float(max(said, key=lambda p: p[1])[0]) if said else None
+
+
+def _stretch(seconds: float, middle_s: float | None, start_s: float) -> tuple[float, float]:
+    """Seconds from the first sample: SOUND_STRETCH_S about a time of the clip, inside the sound."""
+    if seconds <= SOUND_STRETCH_S:
+        return 0.0, seconds
+    middle = seconds / 2 if middle_s is None else middle_s - start_s
+    start = float(np.clip(middle - SOUND_STRETCH_S / 2, 0.0, seconds - SOUND_STRETCH_S))
+    return start, start + SOUND_STRETCH_S
 
 
 def _copied_track(track: Track) -> Track:

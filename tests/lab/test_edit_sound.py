@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -77,6 +78,23 @@ def test_what_cannot_be_edited_is_said() -> None:
         edit_sound.edit("deletion", noise(1), noise(4), np.random.default_rng(0))
 
 
+def test_stretches_that_are_edited_apart_follow_each_other_without_a_joint() -> None:
+    base, donor = ramp(9.0), ramp(3.0, first=300)
+    for seed in range(6):
+        made = edit_sound.several(base, donor, np.random.default_rng(seed), every_s=3.0)
+        assert len(made) == 3
+        assert made[0].samples[0] == base[0]
+        assert made[-1].samples[-1] == base[-1]
+        for one, two in itertools.pairwise(made):
+            assert int(two.samples[0]) - int(one.samples[-1]) in (1, -29_999)
+
+
+def test_what_is_put_in_can_have_another_level() -> None:
+    base, donor = np.zeros(4 * RATE_HZ, np.int16), np.full(4 * RATE_HZ, 1000, np.int16)
+    made = edit_sound.edit("insertion", base, donor, np.random.default_rng(0), gain_db=-6.0)
+    assert made.samples.max() == pytest.approx(501, abs=1)
+
+
 # Recordings
 
 
@@ -145,7 +163,10 @@ def test_what_is_no_sound_is_said() -> None:
 
 def test_the_calibration_trusts_what_tells_and_drops_what_misleads() -> None:
     from facevalue.examiners.audio_edit.look import NAMES, AudioCalibration
-    from facevalue.lab.calibrate_audio_edit import FOLDS, fit, left_out, scales_of, tables
+
+    pytest.importorskip("torch")
+    from facevalue.lab.audio_edit_sounds import FOLDS
+    from facevalue.lab.calibrate_audio_edit import fit, left_out, scales_of, tables
 
     rng = np.random.default_rng(0)
     items = []
@@ -165,14 +186,58 @@ def test_the_calibration_trusts_what_tells_and_drops_what_misleads() -> None:
     weights = dict(zip(NAMES, calibration.weigh.coefficients, strict=True))
     assert min(weights.values()) >= 0
     assert max(weights, key=lambda n: weights[n]) == "splice"
-    lrs = left_out(items, {"shape4": 1.0})
-    figures = tables(items, lrs, calibration)
+    lrs, spans = left_out(items, {"shape4": 1.0})
+    figures = tables(items, lrs, spans)
     assert figures["pooled"]["auc"] > 0.75
-    assert figures["localisation"]["median_s"] <= 0.5  # bins are half a second
+    assert figures["localisation"]["all edited"]["n"] == 150
+    assert figures["localisation"]["found"]["first span within 0.2 s"] in (None, 1.0)
     assert AudioCalibration.from_dict(json.loads(json.dumps(calibration.to_dict()))) == calibration
 
 
+# The networks
+
+
+def test_steps_at_a_joint_are_positive_and_those_beside_it_do_not_count() -> None:
+    pytest.importorskip("torch")
+    from facevalue.lab.audio_seams import FAST, Example, targets
+
+    steps = 400
+    example = Example(np.zeros((FAST.channels, steps), np.float16), (0.8,), (0.01,))
+    label, weight = targets(example, FAST)
+    assert len(label) == steps // FAST.stride
+    middle = (np.arange(len(label)) + 0.5) * FAST.out_s
+    assert np.abs(middle[label > 0] - 0.8).max() < 0.02
+    assert (weight[label > 0] == FAST.weight).all()
+    assert (weight == 0).sum() >= 4
+    assert (weight[np.abs(middle - 0.8) > 0.1] == 1).all()
+
+
+@pytest.mark.slow
+def test_a_network_learns_what_jumps_and_is_written(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    from dataclasses import replace
+
+    from facevalue.examiners.audio_edit.seams import run_network
+    from facevalue.lab.audio_seams import SLOW, Example, train
+
+    rng = np.random.default_rng(0)
+
+    def example(jump: bool) -> Example:
+        inputs = rng.normal(0, 0.2, (SLOW.channels, 160))
+        inputs[:, 80:] += 2.0 * jump
+        return Example(inputs.astype(np.float16), (80 * SLOW.out_s,) if jump else (), (0.0,) if jump else ())
+
+    made = [example(bool(k % 2)) for k in range(40)]
+    path = train(made, replace(SLOW, steps=60), tmp_path / "n.onnx", report=lambda line: None)
+    before = path.stat().st_mtime_ns
+    assert train(made, SLOW, path).stat().st_mtime_ns == before  # what is there is kept
+    logits = run_network(path, example(True).inputs.astype(np.float32))
+    assert abs(int(np.argmax(logits)) - 80) <= 3
+    assert logits.max() > run_network(path, example(False).inputs.astype(np.float32)).max() + 1
+
+
 def test_a_data_folder_without_speech_is_said(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
     from facevalue.lab.calibrate_audio_edit import calibrate
 
     with pytest.raises(UsageError, match="index"):

@@ -12,16 +12,11 @@ import pytest
 pytest.importorskip("torch", reason="needs facevalue[lab]")
 pytest.importorskip("scipy", reason="needs facevalue[lab]")
 
-import torch
-
 from facevalue.errors import UsageError
-from facevalue.examiners.voice.frontend import BANDS, STATISTICS, WINDOW_FRAMES, bands_db, network_inputs, to_network
+from facevalue.examiners.voice.statistics import FAMILIES, SIZE
 from facevalue.examiners.voice.tests.make_speech import RATE, speech_like
-from facevalue.lab import voice_cache, voice_channel, voice_data, voice_train
-from facevalue.lab.voice_judge import Judge, Mixture, export, judged
-from facevalue.lab.voice_net import VoiceNet
+from facevalue.lab import voice_cache, voice_channel, voice_data, voice_edits, voice_machine, voice_record
 from facevalue.lab.voice_recipe import train_voice
-from facevalue.lab.voice_svm import SupportVectors
 
 
 def write_flac(path: Path, samples: np.ndarray, rate: int = RATE) -> None:
@@ -145,73 +140,140 @@ def test_noise_has_the_level_asked_for():
     assert 10 * np.log10((wave**2).mean() / (noise**2).mean()) == pytest.approx(10.0, abs=0.1)
 
 
-def test_splices_hold_parts_of_one_fold_and_say_where(pool: Path):
+def test_clips_of_one_utterance_go_on_the_same_journey(pool: Path):
     clips = voice_data.read_index(pool)
-    made = [item for item in voice_cache.items(clips) if item.donor is not None]
-    assert {item.label for item in made} == {0, 1}
-    for item in made:
-        assert item.donor is not None
-        assert item.donor.fold == item.clip.fold
-        assert item.donor.label == item.label
-        start, end = item.synthetic
-        assert (end > start) == bool(item.label)
-    spliced = next(item for item in made if item.label == 1)
-    host, wave = voice_cache.whole(spliced.clip), voice_cache.wave_of(spliced)
-    a, b = (int(share * len(host)) for share in spliced.synthetic)
-    assert np.array_equal(host[:a], wave[:a])
-    assert np.array_equal(host[b:], wave[b:])
-    assert not np.allclose(host[a:b], wave[a:b])
+    real, fake = next(sides for sides in voice_data.pairs(clips).values())
+    assert voice_cache.seed_of(clips[real[0]]) == voice_cache.seed_of(clips[fake[0]])
+    other = next(c for c in clips if c.pair != clips[real[0]].pair)
+    assert voice_cache.seed_of(other) != voice_cache.seed_of(clips[real[0]])
+    babble = voice_cache.whole(other)
+    first, second = (voice_cache.views(clips[real[0]], babble) for _ in range(2))
+    assert len(first) == voice_cache.VIEWS
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    assert all(len(view) >= 2 * RATE - 1 for view in first)
 
 
-def test_spectra_survive_being_stored():
-    bands = bands_db(speech_like(2))
-    assert np.abs(voice_cache.restored(voice_cache.stored(bands)) - bands).max() <= voice_cache.STEP_DB / 2 + 1e-4
+def test_recordings_say_what_was_put_in_and_where(pool: Path):
+    clips = voice_data.read_index(pool)
+    joined = [
+        voice_data.Clip(c.path, c.label, c.system, f"{c.group[:8]}{c.fold}{i % 4 // 3}", c.page, "", "", c.fold)
+        for i, c in enumerate([*clips, *clips])
+    ]
+    made = voice_edits.recordings(joined, most=2)
+    kinds = [(r.synthetic is not None, r.spliced is not None) for r in made]
+    assert {(False, False), (True, False)} <= set(kinds)
+    assert (True, True) not in kinds
+    plain = made[0]
+    edited = made[1]
+    assert edited.synthetic is not None
+    start, end = (round(t * RATE) for t in edited.synthetic)
+    assert 1.4 < edited.synthetic[1] - edited.synthetic[0] < 3.1
+    assert np.array_equal(plain.wave[:start], edited.wave[:start])
+    assert np.array_equal(plain.wave[end:], edited.wave[end:])
+    assert not np.allclose(plain.wave[start:end], edited.wave[start:end])
 
 
-def test_the_network_takes_any_length_and_leaves_torch_unchanged(tmp_path: Path):
+def test_what_was_seen_of_a_recording_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    wave = speech_like(9).astype(np.float32) / 32768
+    recording = voice_edits.Recording(wave, (2.0, 4.0), None, 0, "x")
+    first = voice_edits.kept(recording, tmp_path)
+    monkeypatch.setattr(voice_edits, "look", lambda _: pytest.fail("made twice"))
+    again = voice_edits.kept(recording, tmp_path)
+    assert first.segments == again.segments == ((0, 64000), (32000, 96000), (64000, 128000))
+    assert first.close == again.close
+    assert first.statistics.shape == (len(first.segments) + len(first.close), SIZE)
+    heard = voice_edits.heard(recording, first, np.arange(len(first.statistics), dtype=np.float32))
+    assert heard.median == 1.0
+    assert heard.share[list(heard.spans).index((2 * RATE, 4 * RATE))] == 1.0
+    assert heard.share[list(heard.spans).index((RATE, 3 * RATE))] == 0.5
+    assert heard.share[list(heard.spans).index((5 * RATE, 7 * RATE))] == 0.0
+
+
+def test_spans_are_measured_against_what_was_put_in():
+    wave = np.zeros(60 * RATE, np.float32)
+    edit, plain, real = (
+        voice_edits.Recording(wave, a, b, 0, "x") for a, b in (((10.0, 12.0), None), (None, None), (None, (5.0, 7.0)))
+    )
+    figures = voice_edits.measured([edit, plain, real], [[(10.5, 12.5)], [(1.0, 3.0), (20.0, 22.0)], []])
+    assert figures["edits_found"] == 1.0
+    assert figures["synthetic_seconds_marked"] == 0.75
+    assert figures["marked_seconds_synthetic"] == 0.75
+    assert figures["false_spans_per_minute"] == 2.0
+    assert figures["real_sentences_marked"] == 0.0
+    # A span over everything finds nothing.
+    assert voice_edits.measured([edit, plain], [[(0.0, 60.0)], []])["edits_found"] == 0.0
+
+
+def _machine() -> voice_machine.Machine:
+    rng = np.random.default_rng(0)
+    labels = np.arange(120) % 2
+    values = rng.normal(size=(120, SIZE)).astype(np.float32) + 0.4 * labels[:, None]
+    return voice_machine.train(values.astype(np.float32), labels, np.ones(120, np.float32))
+
+
+def test_machines_learn_and_generalise():
+    rng = np.random.default_rng(1)
+    labels = np.arange(60) % 2
+    fresh = (rng.normal(size=(60, SIZE)) + 0.4 * labels[:, None]).astype(np.float32)
+    margins = _machine().margins(fresh)
+    assert np.mean((margins > 0) == (labels == 1)) > 0.9
+
+
+def test_what_ships_says_what_was_judged(tmp_path: Path):
     ort = pytest.importorskip("onnxruntime")
-    torch.manual_seed(0)
-    vectors = np.random.default_rng(1).normal(size=(5, STATISTICS))
-    machine = SupportVectors(np.zeros(STATISTICS), np.ones(STATISTICS), vectors, np.ones(5), 0.1, 0.01)
-    judge = Judge([VoiceNet().eval(), VoiceNet().eval()], machine, Mixture(0.7, 0.5, -0.1))
-    path = export(judge, tmp_path / "n.onnx")
+    machine = _machine()
+    path = voice_machine.export(voice_machine.Judge(machine, 2.5, -0.3), tmp_path / "n.onnx")
     network = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    for frames in (100, WINDOW_FRAMES):
-        bands = np.random.default_rng(0).uniform(-80, 0, (3, frames, BANDS)).astype(np.float32)
-        (logit,) = network.run(["logit"], network_inputs(bands))
-        assert np.allclose(logit, judged(judge, bands), atol=1e-3)
+    values = np.random.default_rng(2).normal(0, 2, (7, SIZE)).astype(np.float32)
+    (logit,) = network.run(["logit"], {"statistics": values})
+    assert np.allclose(logit, 2.5 * machine.margins(values) - 0.3, atol=1e-3)
+    assert path.stat().st_size < 120 * SIZE * 2 + 100_000
 
 
-def test_training_and_examination_see_the_same():
-    bands = bands_db(speech_like(3))[None]
-    assert np.allclose(voice_train.network_input(torch.from_numpy(bands)).numpy(), to_network(bands), atol=1e-5)
+def test_every_head_looks_at_known_families():
+    assert all(set(head.families) <= set(FAMILIES) for head in voice_machine.HEADS)
 
 
-def test_perturbation_keeps_shape_and_range():
-    bands = torch.from_numpy(np.stack([bands_db(speech_like(3.2))[:304]] * 4))
-    out = voice_train.perturbed(bands, torch.Generator().manual_seed(0))
-    assert out.shape == bands.shape
-    assert torch.isfinite(out).all()
-    assert not torch.equal(out, bands)
+def test_halves_of_systems_share_none(pool: Path):
+    clips = voice_data.read_index(pool)
+    halves = voice_record.systems_in_halves(clips)
+    first, second, _ = halves.values()
+    names = [{c.system for c, use in zip(clips, mask, strict=True) if use} for mask in (first, second)]
+    assert names[0]
+    assert names[1]
+    assert not names[0] & names[1]
 
 
 @pytest.mark.slow
 def test_training_end_to_end_goes_on_and_installs(pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     from facevalue.examiners.voice import VoiceExaminer, examiner
 
+    # Conditions of the pool hold two clips; the least that makes a recording is three, so pages join to conditions.
+    index = pool / "audio" / "index.tsv"
+    lines = index.read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
+    for row in rows[1:-1]:
+        row[3] = f"{row[1]}{int(row[0].split('_')[1][0]) // 2}"
+    joined = tmp_path / "data" / "audio"
+    joined.mkdir(parents=True)
+    for path in (pool / "audio").glob("*.flac"):
+        (joined / path.name).write_bytes(path.read_bytes())
+    (joined / "index.tsv").write_text("\n".join("\t".join(row) for row in rows) + "\n", encoding="utf-8")
     said: list[str] = []
-    made = train_voice(pool, tmp_path, 3, 1, said.append)
-    assert [path.name for path in made] == ["voice.onnx", "calibration.json", "leave_pages_out.json"]
-    assert all(path.is_file() for path in made)
+    made = train_voice(tmp_path / "data", tmp_path / "out", 1, said.append)
+    assert [path.name for path in made] == ["voice.onnx", "calibration.json", "leave_one_out.json", "split.json"]
     record = json.loads(made[2].read_text(encoding="utf-8"))
-    assert record["pooled"]["as_is"]["n"] == [8, 8]
+    assert record["pooled"]["as_is"]["n"] == [16, 16]
     assert set(record["channels"]) == set(voice_channel.CHANNELS)
-    trained = sorted(tmp_path.glob("fold*.cycle0.pt"))
-    before = [path.stat().st_mtime_ns for path in trained]
-    assert trained
-    train_voice(pool, tmp_path, 3, 1, said.append)
-    assert [path.stat().st_mtime_ns for path in trained] == before
-    monkeypatch.setattr(examiner, "FOLDER", tmp_path)
+    assert record["partial_edits"]["n_edited"] > 0
+    first = [path.read_bytes() for path in made]
+    kept = sorted((tmp_path / "out").rglob("*.npz"))
+    before = [path.stat().st_mtime_ns for path in kept]
+    assert kept
+    train_voice(tmp_path / "data", tmp_path / "out", 1, said.append)
+    assert [path.stat().st_mtime_ns for path in kept] == before
+    assert [path.read_bytes() for path in made] == first
+    monkeypatch.setattr(examiner, "FOLDER", tmp_path / "out")
     examiner.calibration.cache_clear()
     assert len(VoiceExaminer().weights()) >= 2
     (segment,) = examiner.judge(speech_like(4), [(0, 4 * RATE)])

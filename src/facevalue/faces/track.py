@@ -19,6 +19,8 @@ MAX_VIEWS = 32
 MAX_BURSTS = 4
 MAX_POSITIONS = 2000
 MAX_EMBEDDINGS = 256
+MAX_RUN_FRAMES = 1200
+MOUTH_PX = 64
 # Of one clip: tracks that keep views and bursts, and tracks at all, by screen share.
 MAX_VIEWED_TRACKS = 8
 MAX_TRACKS = 128
@@ -58,13 +60,28 @@ class Burst:
 
 
 @dataclass(frozen=True, slots=True)
+class MouthRun:
+    """Consecutive frames of one track, the mouth alone: what is compared with speech. Only of clips with sound.
+
+    time_s: float64 (n,), ascending. crops: uint8 (n, MOUTH_PX, MOUTH_PX), grey, upright, cut by landmarks that are
+    interpolated between looks (track_run.mouth_map). eyes_px: float32 (n,), distance of the eyes in frame pixels as the
+    alignment of all five landmarks has it: the scale of the crop.
+    """
+
+    time_s: npt.NDArray[np.float64]
+    crops: Pixels
+    eyes_px: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
 class Track:
     """One person from one appearance to the next cut or loss.
 
     number: 1.. by screen share. times and boxes: every detection or tracked position, float64 (n,) and float32
     (n, 4) x, y, width, height in frame pixels; landmarks float32 (n, 5, 2). views: at most MAX_VIEWS looks spread over
     the track, best quality within each stretch. bursts: at most MAX_BURSTS. person: tracks of one clip with the same
-    number show the same person as far as the embedding tells (matching within this clip only).
+    number show the same person as far as the embedding tells (matching within this clip only). runs: mouths at the
+    clip's own rate, in order of time, at most MAX_RUN_FRAMES frames together; only of the main tracks.
     """
 
     number: int
@@ -76,6 +93,7 @@ class Track:
     bursts: tuple[Burst, ...]
     embeddings: npt.NDArray[np.float32]
     embedding_times: npt.NDArray[np.float64]
+    runs: tuple[MouthRun, ...] = ()
 
     @property
     def span(self) -> tuple[float, float]:

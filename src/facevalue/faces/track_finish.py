@@ -12,6 +12,7 @@ import numpy as np
 from facevalue.faces.embed import WIDTH
 from facevalue.faces.track import MAX_TRACKS, MAX_VIEWED_TRACKS, Track
 from facevalue.faces.track_match import persons
+from facevalue.faces.track_run import runs_between
 
 if TYPE_CHECKING:
     from facevalue.faces.track_follow import Trail
@@ -29,7 +30,7 @@ def finished_tracks(trails: Iterable[Trail], looks: int, cuts: Sequence[float]) 
     parts = parts[:MAX_TRACKS]
     who = persons([t.embeddings for t in parts], [t.span for t in parts])
     numbered = [replace(t, number=i, person=p) for i, (t, p) in enumerate(zip(parts, who, strict=True), 1)]
-    return tuple(t if t.number <= MAX_VIEWED_TRACKS else replace(t, views=(), bursts=()) for t in numbered)
+    return tuple(t if t.number <= MAX_VIEWED_TRACKS else replace(t, views=(), bursts=(), runs=()) for t in numbered)
 
 
 def _track(trail: Trail) -> Track:
@@ -49,6 +50,7 @@ def _track(trail: Trail) -> Track:
         bursts=tuple(b for b in trail.bursts.kept if b.time_s[0] <= last + 1e-6),
         embeddings=vectors,
         embedding_times=np.array(trail.embeddings.times, np.float64),
+        runs=trail.runs.finished(last),
     )
 
 
@@ -75,6 +77,7 @@ def _between(track: Track, start: float, end: float) -> Track | None:
         bursts=tuple(b for b in track.bursts if start <= b.time_s[0] and b.time_s[-1] < end),
         embeddings=track.embeddings[known],
         embedding_times=track.embedding_times[known],
+        runs=runs_between(track.runs, start, end),
     )
 
 

@@ -23,6 +23,7 @@ from facevalue.faces.track_cuts import blank, change, thumbnail
 from facevalue.faces.track_finish import finished_tracks
 from facevalue.faces.track_keep import Bursts, Embeddings, OpenBurst, Positions, Views, make_view, view_quality
 from facevalue.faces.track_match import OTHER_PERSON, SAME_PERSON, affinity, assign, nearness
+from facevalue.faces.track_run import RunKeeper
 
 Pixels = npt.NDArray[np.uint8]
 Box = tuple[float, float, float, float]
@@ -44,8 +45,8 @@ MAX_ACTIVE = 16
 GALLERY = 8
 # Embeddings of small or turned faces say little about identity.
 EMBED_MIN_PX, EMBED_MAX_YAW = 40.0, 40.0
-REFINE_BELOW_PX = 60.0
-BURST_TRACKS = 3
+REFINE_BELOW_PX, RUN_REFINE_BELOW_PX = 60.0, 80.0
+BURST_TRACKS = RUN_TRACKS = 3
 
 
 @dataclass(slots=True)
@@ -66,6 +67,7 @@ class Trail:
     positions: Positions = field(default_factory=Positions)
     views: Views = field(default_factory=Views)
     bursts: Bursts = field(default_factory=Bursts)
+    runs: RunKeeper = field(default_factory=RunKeeper)
     embeddings: Embeddings = field(default_factory=Embeddings)
     gallery: list[Embedding] = field(default_factory=list)
     velocity: tuple[float, float] = (0.0, 0.0)
@@ -102,8 +104,8 @@ class Trail:
             del self.gallery[int(np.argmax(likeness.max(axis=1)))]
 
     def stripped(self) -> None:
-        """Give up views and bursts."""
-        self.views, self.bursts = Views(), Bursts()
+        """Give up views, bursts and runs."""
+        self.views, self.bursts, self.runs = Views(), Bursts(), RunKeeper()
 
 
 class Tracker:
@@ -125,8 +127,17 @@ class Tracker:
         self._looks = 0
         self._burst = -1
 
-    def add(self, index: int, time_s: float, pixels: Pixels, *, look: bool = True, burst: int = -1) -> None:
-        """One frame. look: search it for faces. burst: number of the run of consecutive frames it is in, or -1."""
+    def add(
+        self, index: int, time_s: float, pixels: Pixels, *, look: bool = True, burst: int = -1, run: int = -1
+    ) -> None:
+        """One frame. look: search it for faces. burst: number of the burst of consecutive frames it is in, or -1.
+
+        run: number of the run in which mouths are kept, or -1. A frame that is in a run alone may be its luma, (H, W).
+        """
+        if run >= 0:
+            self._take_run(run, time_s, pixels)
+        if not look and burst < 0 and run >= 0:
+            return
         frame = _Look(index, time_s, pixels, thumbnail(pixels), burst)
         if look:
             self._take_look(frame)
@@ -303,12 +314,20 @@ class Tracker:
     def _end(self, trails: Sequence[Trail]) -> None:
         for trail in list(trails):
             self._close_burst(trail)
+            trail.runs.waiting.clear()
             self._active.remove(trail)
             self._ended.append(trail)
         self._ended.sort(key=lambda t: -t.share)
         for trail in self._ended[MAX_VIEWED_TRACKS:]:
             trail.stripped()
         del self._ended[MAX_TRACKS:]
+
+    # Runs ------------------------------------------------------------------------------------------------------
+
+    def _take_run(self, run: int, time_s: float, pixels: Pixels) -> None:
+        main = sorted((t for t in self._active if time_s - t.seen_s < 0.5), key=lambda t: -t.share)
+        for trail in main[:RUN_TRACKS]:
+            trail.runs.offer(run, time_s, pixels, trail.expected(time_s))
 
     # Bursts ----------------------------------------------------------------------------------------------------
 
@@ -343,6 +362,14 @@ def _change(a: _Look, b: _Look) -> float:
     return float(change(a.thumb[None], b.thumb[None])[0])
 
 
+def _closer(frame: _Look, face: Face) -> Face:
+    """The face with landmarks from a closer look where the quickest look, much reduced, would leave them coarse."""
+    if face.size_px * min(1.0, track_detect.QUICK_SIDE_PX / max(frame.pixels.shape[:2])) >= RUN_REFINE_BELOW_PX:
+        return face
+    closer = track_detect.close_look(frame.pixels, face.box)
+    return closer if closer is not None and nearness(closer.box, face.box, 0.0) > 0.4 else face
+
+
 def _advance(trail: Trail, frame: _Look, face: Face, step: float) -> None:
     elapsed = frame.time_s - trail.seen_s
     if elapsed > 1e-6:
@@ -354,3 +381,4 @@ def _advance(trail: Trail, frame: _Look, face: Face, step: float) -> None:
     trail.face, trail.seen_s, trail.last_s = face, frame.time_s, frame.time_s
     trail.looks += 1
     trail.positions.add(frame.time_s, face)
+    trail.runs.look(frame.time_s, _closer(frame, face) if trail.runs.waiting else face)

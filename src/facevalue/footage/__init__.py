@@ -21,7 +21,7 @@ from facevalue.media.clip import ClipEnd, ClipInfo, Frame, FrameTable, Sound
 Progress = Callable[[float], None]
 
 _log = logging.getLogger(__name__)
-_DEFAULT_LIMITS, _DEFAULT_PLAN = ClipLimits(), ReadPlan()
+_DEFAULT_LIMITS, _DEFAULT_PLAN = ClipLimits(), ReadPlan(run_s=4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class _Watcher:
 
 
 def _add(tracker: Tracker, *, frame: Frame) -> None:
-    tracker.add(frame.index, frame.time_s, frame.pixels, look=frame.look, burst=frame.burst)
+    tracker.add(frame.index, frame.time_s, frame.pixels, look=frame.look, burst=frame.burst, run=frame.run)
 
 
 __all__ = ["MAX_STILLS", "Footage", "Progress", "watch"]

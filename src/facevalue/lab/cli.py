@@ -149,13 +149,31 @@ def _train_audio_edit(data: Path, out: Path, steps: int, threads: int) -> list[P
     from facevalue.lab import calibrate_audio_edit
 
     out.mkdir(parents=True, exist_ok=True)
-    return calibrate_audio_edit.calibrate(data, out, report=_say, workers=threads)
+    return calibrate_audio_edit.calibrate(data, out, report=_say, workers=threads, steps=steps)
 
 
 def _train_voice(data: Path, out: Path, steps: int, threads: int) -> list[Path]:
     from facevalue.lab.voice_recipe import train_voice
 
-    return train_voice(data, out, steps, threads, _say)
+    return train_voice(data, out, threads, _say)
+
+
+def _train_reenactment(data: Path, out: Path, steps: int, threads: int) -> list[Path]:
+    from facevalue.lab import reenact_rows, train_reenactment
+
+    return train_reenactment.train(reenact_rows.collect(data, out / "rows", _say), out, report=_say)
+
+
+def _train_temporal(data: Path, out: Path, steps: int, threads: int) -> list[Path]:
+    from facevalue.lab.train_temporal import train as train_temporal
+
+    return train_temporal(data, out, _say)
+
+
+def _train_lips(data: Path, out: Path, steps: int, threads: int) -> list[Path]:
+    from facevalue.lab.lips_recipe import train_lips
+
+    return train_lips(data, out, steps, threads, _say)
 
 
 TRAINABLE = {
@@ -164,7 +182,10 @@ TRAINABLE = {
     "tracks": _train_tracks,
     "container": _train_container,
     "audio_edit": _train_audio_edit,
+    "temporal": _train_temporal,
     "voice": _train_voice,
+    "reenactment": _train_reenactment,
+    "lips": _train_lips,
 }
 
 

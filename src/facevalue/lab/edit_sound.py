@@ -7,6 +7,7 @@ repeat and replace. Both classes then take the same trips through codecs (sound_
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -206,11 +207,17 @@ def quiet_place(samples: Samples, near: int, reach: int = 4000) -> int:
 
 
 def edit(
-    kind: str, base: Samples, donor: Samples, rng: np.random.Generator, crossfade_ms: float = 0.0, careful: bool = False
+    kind: str,
+    base: Samples,
+    donor: Samples,
+    rng: np.random.Generator,
+    crossfade_ms: float = 0.0,
+    careful: bool = False,
+    gain_db: float = 0.0,
 ) -> Edit:
     """One edit of base, at random places. donor: another recording, for insertion and replacement.
 
-    careful: the cuts lie in pauses.
+    careful: the cuts lie in pauses. gain_db: of what is put in.
     Raises UsageError for an unknown kind and for sounds under 2 s.
     """
     if kind not in KINDS:
@@ -230,6 +237,7 @@ def edit(
         )
     taken = source[other : place(source, other + (end - start))]
     taken = taken if len(taken) >= 1600 else source[other : other + max(1600, end - start)]
+    taken = to_int16(taken * 10 ** (gain_db / 20)) if gain_db else taken
     pieces = {
         "deletion": [base[:start], base[end:]],
         "insertion": [base[:start], taken, base[start:]],
@@ -239,6 +247,41 @@ def edit(
     samples, joints = join(pieces, crossfade_ms)
     spans = ((joints[0], joints[0]),) if kind == "deletion" else ((joints[0], joints[-1]),)
     return Edit(samples, kind, spans, joints, crossfade_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How an edit is made. crossfade_ms: 0 for butt joints. careful: in pauses. gain_db: of what is put in."""
+
+    kind: str
+    crossfade_ms: float
+    careful: bool
+    gain_db: float
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Manner:
+        """At random: half of the joints are cross-faded, half of the cuts lie in pauses."""
+        kind = str(rng.choice(KINDS))
+        fade = 0.0 if rng.random() < 0.5 else float(rng.uniform(5, 20))
+        careful = bool(rng.random() < 0.5)
+        gain = float(rng.uniform(-6, 6)) if kind in ("insertion", "replacement") and rng.random() < 0.5 else 0.0
+        return cls(kind, fade, careful, gain)
+
+    def make(self, base: Samples, donor: Samples, rng: np.random.Generator) -> Edit:
+        """One edit of base in this manner; see edit."""
+        return edit(self.kind, base, donor, rng, self.crossfade_ms, self.careful, self.gain_db)
+
+
+def several(base: Samples, donor: Samples, rng: np.random.Generator, every_s: float) -> tuple[Edit, ...]:
+    """Edits of consecutive stretches of base, one each about every `every_s` seconds (2 s at least), in order.
+
+    Stretches follow each other as they were recorded, so that laid end to end they hold no joints but the edits'.
+    """
+    width = int(max(2.0, every_s) * RATE_HZ)
+    count = max(1, len(base) // width)
+    edges = [len(base) * i // count for i in range(count + 1)]
+    pieces = [base[a:b] for a, b in itertools.pairwise(edges)]
+    return tuple(Manner.draw(rng).make(piece, donor, rng) for piece in pieces)
 
 
 # Innocent treatments

@@ -19,6 +19,7 @@ from scipy.signal import fftconvolve, lfilter, resample_poly
 
 RATE_HZ = 16_000
 ENCODE_STEP = 1 << 15
+ALIGN_SAMPLES = 14_000
 
 Wave = npt.NDArray[np.float32]
 Rng = np.random.Generator
@@ -80,8 +81,11 @@ def aligned(back: Wave, wave: Wave, most: int = 4_000) -> Wave:
     """`back` moved by the lag (at most `most` samples) that fits it best to `wave`, at wave's length."""
     n = len(wave)
     back = np.pad(back, (0, max(0, n - len(back))))[: n + most]
-    size = 1 << int(np.ceil(np.log2(2 * n + most)))
-    product = np.fft.rfft(back, size) * np.conj(np.fft.rfft(wave, size))
+    # The loudest second or so is enough to find a lag.
+    first = max(0, int(np.argmax(np.abs(wave))) - ALIGN_SAMPLES // 2)
+    piece, heard = wave[first : first + ALIGN_SAMPLES], back[first : first + ALIGN_SAMPLES + most]
+    size = 1 << int(np.ceil(np.log2(2 * ALIGN_SAMPLES + most)))
+    product = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(piece, size))
     lag = int(np.argmax(np.fft.irfft(product, size)[: most + 1]))
     return np.asarray(np.pad(back[lag : lag + n], (0, max(0, n - len(back[lag : lag + n])))), np.float32)
 
@@ -233,17 +237,14 @@ def at_level(wave: Wave, level_db: float) -> Wave:
 
 
 # The named channels that held-out clips are judged through.
-def _phone(wave: Wave, rng: Rng) -> Wave:
-    return through_codec(through_codec(wave, "mu-law", 0), "amr", 12_200)
-
-
 CHANNELS: Mapping[str, Step] = {
     "clean": lambda wave, rng: wave,
-    "phone": _phone,
-    "opus": lambda wave, rng: through_codec(wave, "opus", 16_000),
-    "mp3": lambda wave, rng: through_codec(wave, "mp3", 32_000),
-    "noise20": lambda wave, rng: noisy(wave, rng, 20.0),
-    "noise10": lambda wave, rng: noisy(wave, rng, 10.0),
-    "noise5": lambda wave, rng: noisy(wave, rng, 5.0),
+    "phone, G.711": lambda wave, rng: through_codec(wave, "mu-law", 0),
+    **({"mobile, AMR": lambda wave, rng: through_codec(wave, "amr", 12_200)} if available("amr") else {}),
+    "Opus 12 kbit/s": lambda wave, rng: through_codec(wave, "opus", 12_000),
+    "MP3 32 kbit/s": lambda wave, rng: through_codec(wave, "mp3", 32_000),
+    "noise, 20 dB": lambda wave, rng: noisy(wave, rng, 20.0),
+    "noise, 10 dB": lambda wave, rng: noisy(wave, rng, 10.0),
+    "noise, 5 dB": lambda wave, rng: noisy(wave, rng, 5.0),
     "room": room,
 }

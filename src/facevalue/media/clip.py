@@ -24,7 +24,9 @@ class Frame:
     index: its place among the decoded frames of the picture track in presentation order, as far as they are known
     (-1 where the decoder has jumped). time_s: presentation time from the start of the presentation, seconds.
     look: one of the frames at ReadPlan.look_hz. burst: number of the burst of consecutive frames it belongs to,
-    counted from 0 over the clip, -1 when it is in none. A frame can be both. segment: as in FrameTable.
+    counted from 0 over the clip, -1 when it is in none. A frame can be both. segment: as in FrameTable. run: number of
+    the run of consecutive frames it belongs to (ReadPlan.run_s), or -1; a frame that is in a run alone comes as its
+    luma, full range, uint8 (H, W).
     """
 
     index: int
@@ -33,6 +35,7 @@ class Frame:
     look: bool = True
     burst: int = -1
     segment: int = 0
+    run: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ class Painter:
         self._rgb: Any = VideoReformatter()
         self._deep: Any = VideoReformatter()
         self._grey: Any = VideoReformatter()
+        self._luma: Any = VideoReformatter()
 
     def paint(self, frame: Any) -> Pixels:
         """The frame as shown. Frames of another size than the first are scaled to it."""
@@ -102,6 +103,12 @@ class Painter:
         else:
             pixels = self._rgb.reformat(frame, width, height, "rgb24", interpolation="BILINEAR", **how).to_ndarray()
         return self.shape.upright(pixels)
+
+    def luma(self, frame: Any) -> Pixels:
+        """Luma of the upright frame, full range, uint8 (H, W), at the size it is shown with."""
+        width, height = self.shape.scaled
+        how = {"src_color_range": _range(frame), "dst_color_range": "JPEG"}
+        return self.shape.upright(self._luma.reformat(frame, width, height, "gray", **how).to_ndarray())
 
     def thumb(self, frame: Any) -> Pixels:
         """Luma of the upright frame, full range, reduced by area."""

@@ -14,7 +14,7 @@ from facevalue.media.clip_clock import Clock
 from facevalue.media.clip_colour import Painter, Shape, shape_of
 from facevalue.media.clip_open import Opened, Refused, frame_rate
 from facevalue.media.clip_packets import Track
-from facevalue.media.clip_plan import ClipLimits, ReadPlan, Schedule
+from facevalue.media.clip_plan import ClipLimits, ReadPlan, Schedule, runs_of
 from facevalue.media.clip_sandbox import room_bytes
 from facevalue.media.clip_stretches import Stretches, plan_stretches
 
@@ -35,7 +35,9 @@ class Sink(Protocol):
     def row(self, row: tuple[Any, ...]) -> None:
         """One row of the frame table, in the order of clip_wire.ROW."""
 
-    def frame(self, index: int, time_s: float, pixels: Pixels, look: bool, burst: int, segment: int) -> None:
+    def frame(
+        self, index: int, time_s: float, pixels: Pixels, look: bool, burst: int, segment: int, run: int = -1
+    ) -> None:
         """One wanted frame."""
 
     def progress(self, share: float) -> None:
@@ -75,6 +77,9 @@ class PictureReader:
         """Read it all. Raises Refused when no frame decodes; MemoryError."""
         stretches = plan_stretches(self.opened, self.track, self.plan)
         self.done.notes += stretches.notes
+        if self.opened.sound is not None and self.plan.sound:
+            spans = ((0.0, stretches.duration_s),) if stretches.whole else stretches.spans
+            self._schedule = Schedule(self.plan, runs_of(spans, self.plan))
         reached = 0
         try:
             for number, _ in enumerate(stretches.spans):
@@ -140,9 +145,13 @@ class PictureReader:
         thumb = painter.thumb(frame)
         self.sink.row((time_s, self.track.size_of(frame), mean_qp(frame), segment, kind, int(frame.key_frame), thumb))
         look, burst = self._schedule.wants(time_s)
+        run = self._schedule.run(time_s)
         if look or burst >= 0:
             index = done.frames if stretches.whole else -1
-            self.sink.frame(index, time_s, painter.paint(frame), look, burst, segment)
+            self.sink.frame(index, time_s, painter.paint(frame), look, burst, segment, run)
+        elif run >= 0:
+            index = done.frames if stretches.whole else -1
+            self.sink.frame(index, time_s, painter.luma(frame), look, burst, segment, run)
         done.frames += 1
         if done.frames % _COLLECT_EVERY == 0:
             gc.collect()

@@ -13,6 +13,7 @@ limit ends the clip early, and a fresh one still reads the sound and the facts.
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -207,9 +208,11 @@ class ClipReader:
 
     def _frame(self, header: Mapping[str, Any], size: int) -> Frame:
         width, height = int(header["width"]), int(header["height"])
-        if (width, height) != (self.info.width, self.info.height) or size != 3 * width * height:
+        alone = not header["look"] and int(header["burst"]) < 0 and int(header["run"]) >= 0
+        shape = (height, width) if alone else (height, width, 3)
+        if (width, height) != (self.info.width, self.info.height) or size != math.prod(shape):
             raise ValueError
-        pixels = np.empty((height, width, 3), np.uint8)
+        pixels = np.empty(shape, np.uint8)
         self._into(memoryview(pixels.data).cast("B"))
         pixels.flags.writeable = False
         self._frames += 1
@@ -220,6 +223,7 @@ class ClipReader:
             bool(header["look"]),
             int(header["burst"]),
             int(header["segment"]),
+            int(header["run"]),
         )
 
     def _payload(self, size: int, most: int) -> bytearray:

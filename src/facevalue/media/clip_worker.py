@@ -58,11 +58,13 @@ class _Pictures:
         if len(self._rows) >= _ROWS_AT_ONCE:
             self.flush()
 
-    def frame(self, index: int, time_s: float, pixels: Pixels, look: bool, burst: int, segment: int) -> None:
+    def frame(
+        self, index: int, time_s: float, pixels: Pixels, look: bool, burst: int, segment: int, run: int = -1
+    ) -> None:
         self.flush()
         height, width = pixels.shape[:2]
         header = {"kind": "frame", "index": index, "time_s": time_s, "width": width, "height": height}
-        header |= {"look": look, "burst": burst, "segment": segment}
+        header |= {"look": look, "burst": burst, "segment": segment, "run": run}
         self.job.outbox.put(header, np.ascontiguousarray(pixels).data.cast("B"))
 
     def progress(self, share: float) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from facevalue.errors import UsageError
 from facevalue.examiners.audio_edit.look import AudioCalibration, look
+from facevalue.examiners.audio_edit.seams import FAST_FILE, SLOW_FILE, Networks
 from facevalue.examiners.audio_edit.spans import curve_region, mark_regions, note_regions
 from facevalue.examiners.audio_edit.trace import Trace
 from facevalue.examiners.audio_edit.words import INNOCENT, LABELS
@@ -18,6 +19,7 @@ from facevalue.examiners.base import Subject, sha256_file
 from facevalue.finding import Finding, Question, Region, Status
 
 CALIBRATION_FILE = "calibration.json"
+FILES = (FAST_FILE, SLOW_FILE, CALIBRATION_FILE)
 FOLDER = Path(__file__).parent
 FOUND_LOG10_LR = 1.0
 MIN_SECONDS = 3.0
@@ -34,8 +36,7 @@ class AudioEditExaminer:
 
     def weights(self) -> Mapping[str, str]:
         """sha256 by file name."""
-        path = FOLDER / CALIBRATION_FILE
-        return {f"audio_edit/{CALIBRATION_FILE}": sha256_file(path)} if path.is_file() else {}
+        return {f"audio_edit/{name}": sha256_file(FOLDER / name) for name in FILES if (FOLDER / name).is_file()}
 
     def examine(self, subject: Subject) -> Finding:
         """One finding for the sound: a span for every mark that counts, and a curve over time.
@@ -43,8 +44,9 @@ class AudioEditExaminer:
         Times are those of the presentation. Inapplicable without sound, below 3 s, in digital silence, and where the
         calibration is missing.
         """
-        if not (FOLDER / CALIBRATION_FILE).is_file():
-            return self._inapplicable(f"its weights are missing from this installation: {CALIBRATION_FILE}")
+        missing = [name for name in FILES if not (FOLDER / name).is_file()]
+        if missing:
+            return self._inapplicable(f"its weights are missing from this installation: {', '.join(missing)}")
         try:
             calibrated = calibration()
         except (UsageError, ValueError):
@@ -58,7 +60,7 @@ class AudioEditExaminer:
         if not _moves(sound.samples):
             return self._inapplicable("the sound is digital silence throughout")
         gaps = tuple((at - sound.start_s, seconds) for at, seconds in sound.gaps)
-        traces = look(sound.samples, calibrated.prior, gaps)
+        traces = look(sound.samples, calibrated.prior, Networks.in_folder(FOLDER), gaps)
         return self._finding(traces, calibrated, sound.duration_s, sound.start_s)
 
     def _finding(

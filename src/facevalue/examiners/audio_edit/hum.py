@@ -28,6 +28,9 @@ MIN_SNR_DB = 9.0
 MARKS = 50
 MIN_AGREEMENT = 0.35
 DRIFT_STEPS = 80
+# Shifts of time tried over one period of the lowest harmonic, and the weight of a harmonic that hardly wanders.
+SHIFTS = 48
+MAX_WEIGHT = 400.0
 
 Complex = npt.NDArray[np.complex128]
 
@@ -115,6 +118,27 @@ def phase_steps(base: Complex) -> tuple[npt.NDArray[np.float64], float]:
     return np.asarray(step, np.float64), noise
 
 
+def shifts(
+    hertz: npt.NDArray[np.float64], steps: npt.NDArray[np.float64], noise: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """How much better one shift of time explains the phase steps than none does, in standard deviations, (n,).
+
+    hertz (harmonics,), steps (harmonics, n) and their noise (harmonics,), rad. A cut moves every harmonic by its
+    frequency times one and the same shift; a device that switches on, or speech, moves each as it likes. Square root
+    of twice the log likelihood ratio with the best shift, less the log of how many shifts were tried, for phases whose
+    noise is von Mises (Mardia & Jupp 2000).
+    """
+    weight = np.minimum(1.0 / noise**2, MAX_WEIGHT)[:, None]
+    none = (weight * np.cos(steps)).sum(axis=0)
+    tried = np.arange(SHIFTS) / SHIFTS / hertz.min()
+    best = np.full(steps.shape[1], -np.inf)
+    for shift in tried:
+        turned = np.cos(steps - 2 * np.pi * hertz[:, None] * shift)
+        best = np.maximum(best, (weight * turned).sum(axis=0))
+    gain = np.maximum(0.0, best - none - math.log(SHIFTS))
+    return np.asarray(np.sqrt(2 * gain), np.float64)
+
+
 def find_hum(samples: Samples) -> Trace:
     """Phase breaks of the mains hum; score in standard deviations of the phase's own unrest, harmonics combined."""
     best: tuple[float, list[Harmonic]] = (0.0, [])
@@ -129,7 +153,8 @@ def find_hum(samples: Samples) -> Trace:
             usable.append((harmonic, step, max(noise, 0.02)))
     if not usable:
         return Trace("hum", note="no mains hum strong and steady enough to follow its phase")
-    z = np.sqrt(sum((step / noise) ** 2 for _, step, noise in usable) / len(usable))
+    hertz = np.array([h.hertz for h, _, _ in usable])
+    z = shifts(hertz, np.stack([step for _, step, _ in usable]), np.array([noise for _, _, noise in usable]))
     strongest = max(usable, key=lambda u: u[0].snr_db)
     marks = []
     order = np.argsort(z)[::-1][: 20 * MARKS]

@@ -14,13 +14,13 @@ from facevalue.examiners.audio_edit.background import find_background, find_band
 from facevalue.examiners.audio_edit.hum import find_hum
 from facevalue.examiners.audio_edit.repeat import find_repeats
 from facevalue.examiners.audio_edit.reverb import find_reverb
+from facevalue.examiners.audio_edit.seams import Networks, find_joints, find_places
 from facevalue.examiners.audio_edit.silence import find_clipping, find_offset, find_silence
 from facevalue.examiners.audio_edit.spectra import Samples, measure
-from facevalue.examiners.audio_edit.splice import find_splices
 from facevalue.examiners.audio_edit.trace import Trace
 from facevalue.opinion.calibrate import LogisticCalibration
 
-NAMES = ("splice", "background", "level", "band", "silence", "offset", "clipping", "reverb", "hum", "repeat")
+NAMES = ("splice", "place", "background", "level", "band", "silence", "offset", "clipping", "reverb", "hum", "repeat")
 # Units: a score of 1 is what one unedited sound in twenty reaches; more than this many say no more.
 MAX_UNITS = 4.0
 REFERENCE_S = 15.0
@@ -32,7 +32,8 @@ REACH_S = 0.5
 class Scale:
     """From a trace's own score to units: (score - usual - growth x ln(duration / 15 s)) / (rare - usual).
 
-    usual, rare: median and 95 % quantile over unedited sound. growth: how the largest score of a longer sound grows.
+    usual, rare: median and 95 % quantile over unedited sound. growth: how the largest score of a longer sound grows;
+    sounds below 15 s are taken as if they had 15 s.
     """
 
     usual: float
@@ -41,7 +42,7 @@ class Scale:
 
     def units(self, score: float, duration_s: float) -> float:
         """0..MAX_UNITS."""
-        grown = self.growth * float(np.log(max(duration_s, 1.0) / REFERENCE_S))
+        grown = self.growth * float(np.log(max(duration_s, REFERENCE_S) / REFERENCE_S))
         return float(np.clip((score - self.usual - grown) / (self.rare - self.usual), 0.0, MAX_UNITS))
 
 
@@ -103,12 +104,15 @@ class AudioCalibration:
         return cls(prior, scales, weigh)
 
 
-def look(samples: Samples, prior: Mapping[str, float], gaps: tuple[tuple[float, float], ...] = ()) -> dict[str, Trace]:
+def look(
+    samples: Samples, prior: Mapping[str, float], networks: Networks, gaps: tuple[tuple[float, float], ...] = ()
+) -> dict[str, Trace]:
     """Every trace by name. samples: int16 (n,) at 16 kHz. prior: see default_prior. gaps: what the decoder filled."""
     spectra = measure(samples)
     background, level = find_background(spectra, prior)
     found = (
-        find_splices(samples),
+        find_joints(samples, spectra, networks.fast),
+        find_places(spectra, networks.slow),
         background,
         level,
         find_band(spectra, prior),

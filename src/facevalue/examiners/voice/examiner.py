@@ -1,7 +1,8 @@
 """The examiner of voices: is the speech cloned, converted or generated, and where?
 
-Networks: the mean of light residual networks on linear bands (`facevalue lab train voice`). Every segment of speech
-gets a likelihood ratio; the recording gets one that grows with segments and saturates (opinion.over_time).
+Kernel machines judge statistics of every segment of speech (`facevalue lab train voice`). A segment gets a likelihood
+ratio; the recording gets one that grows with segments and saturates (opinion.over_time). Where segments stand out,
+shorter ones are judged against the rest of the recording, so that a spliced sentence shows as a span.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +22,14 @@ import numpy.typing as npt
 from facevalue.errors import ModelError
 from facevalue.examiners.base import AUDIO, VIDEO, Subject, sha256_file
 from facevalue.examiners.sessions import session
-from facevalue.examiners.voice.copies import opus_copy, phone_copy
-from facevalue.examiners.voice.frontend import network_inputs, quality_features
-from facevalue.examiners.voice.segments import MIN_SPEECH_S, Run, Segment, curve, plan, quality_of, runs, spectra
+from facevalue.examiners.voice.frontend import SpeechQuality, bands_db, close_features, quality, quality_features
+from facevalue.examiners.voice.segments import MIN_SPEECH_S, Run, Segment, curve, plan, plan_close, runs
+from facevalue.examiners.voice.statistics import statistics
 from facevalue.finding import Finding, Question, Region, Status
 from facevalue.media.clip import Sound
 from facevalue.opinion.calibrate import LogisticCalibration
 from facevalue.opinion.over_time import TrackModel
-from facevalue.sound.levels import RATE_HZ, active_level_db
+from facevalue.sound.levels import RATE_HZ, active_level_db, to_float
 from facevalue.sound.vad import speech_probability, speech_seconds, vad_path
 
 NETWORK_FILE = "voice.onnx"
@@ -37,19 +39,22 @@ FOUND_LOG10_LR = 1.0
 # From here a segment is shown as a span; less than what makes a finding, so that one can see where to listen.
 SPAN_LOG10_LR = 0.5
 SILENT_BELOW_DB = -70.0
-BATCH = 16
-MAX_CURVE, MAX_SPANS, MAX_COPIED, MAX_WHOLE = 600, 40, 6, 240
-COPIES = {"phone line": phone_copy, "chat app": opus_copy}
+BATCH = 64
+# Statistics are mostly Fourier transforms, which let other threads run.
+THREADS = 2
+MAX_CURVE, MAX_SPANS, MAX_WHOLE = 600, 40, 240
 
 Pcm = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """segment: one segment's log10 LR from its logit and quality. whole: a recording's from its segments' raw ones."""
+    """segment: one segment's log10 LR from its logit and quality. whole: a recording's from its segments' raw ones.
+    close: of a short segment, whose logit is also taken against the rest of the recording."""
 
     segment: LogisticCalibration
     whole: TrackModel
+    close: LogisticCalibration
 
 
 class VoiceExaminer:
@@ -62,7 +67,7 @@ class VoiceExaminer:
     folder = FOLDER
 
     def weights(self) -> Mapping[str, str]:
-        """sha256 by file name: the network, its calibration, and the speech detector of another package."""
+        """sha256 by file name: the machines, their calibration, and the speech detector of another package."""
         out = {
             f"voice/{n}": sha256_file(FOLDER / n) for n in (NETWORK_FILE, CALIBRATION_FILE) if (FOLDER / n).is_file()
         }
@@ -89,22 +94,21 @@ class VoiceExaminer:
         spoken = speech_seconds(probability)
         if spoken < MIN_SPEECH_S or not spans:
             return self._inapplicable(_no_speech(sound, spoken))
-        return self._judged(sound, judge(sound.samples, spans), spoken)
+        segments = judge(sound.samples, spans)
+        return self._judged(sound, segments, judge_close(sound.samples, segments, probability), spoken)
 
-    def _judged(self, sound: Sound, segments: list[Segment], spoken_s: float) -> Finding:
-        total, note = weighed(segments), ""
-        if total >= FOUND_LOG10_LR:
-            total, note = steady(sound.samples, segments, total)
+    def _judged(self, sound: Sound, segments: list[Segment], close: list[Segment], spoken_s: float) -> Finding:
+        total = weighed(segments, close)
         found = total >= FOUND_LOG10_LR
-        loud = sorted(runs(segments, SPAN_LOG10_LR), key=lambda r: -r.log10_lr)[:MAX_SPANS]
+        loud = sorted(runs(close or segments, SPAN_LOG10_LR), key=lambda r: -r.log10_lr)[:MAX_SPANS]
         partial = _partial(segments, loud)
         regions = [_whole_region(sound, segments, spoken_s, total)]
-        regions += [_span(sound, run, partial) for run in sorted(loud, key=lambda r: r.start_s)]
+        regions += [_span(sound, run, partial, found) for run in sorted(loud, key=lambda r: r.start_s)]
         return Finding(
             self.name,
             self.question,
             Status.FOUND if found else Status.CLEAR,
-            _why(found, spoken_s, loud, partial, sound.start_s) + note,
+            _why(found, spoken_s, loud, partial, sound.start_s),
             score=_probability(float(np.mean([s.logit for s in segments]))),
             log10_lr=total,
             regions=tuple(regions),
@@ -119,66 +123,75 @@ class VoiceExaminer:
 def calibration() -> Calibration:
     """The shipped calibration."""
     raw: dict[str, Any] = json.loads((FOLDER / CALIBRATION_FILE).read_text(encoding="utf-8"))
-    return Calibration(LogisticCalibration.from_dict(raw["segment"]), TrackModel.from_dict(raw["whole"]))
+    segment, close = (LogisticCalibration.from_dict(raw[name]) for name in ("segment", "close"))
+    return Calibration(segment, TrackModel.from_dict(raw["whole"]), close)
 
 
 def judge(samples: Pcm, spans: Sequence[tuple[int, int]]) -> list[Segment]:
     """Every span judged, in order; a few are in memory at a time. samples: int16, perhaps a memory map."""
-    network, segment = session(FOLDER / NETWORK_FILE), calibration().segment
-    out: dict[int, Segment] = {}
-    for indices, bands in spectra(samples, spans, BATCH):
-        (logits,) = network.run(["logit"], network_inputs(bands))
-        for index, logit, seen in zip(indices, np.asarray(logits), quality_of(bands), strict=True):
-            features = quality_features(float(logit), seen)
-            raw = float(segment.raw([features])[0])
-            start, stop = spans[index]
-            lr = segment.predict_one(*features)
-            out[index] = Segment(start / RATE_HZ, stop / RATE_HZ, float(logit), raw, lr, seen)
-    return [out[i] for i in range(len(spans))]
+    calibrated, out = calibration().segment, []
+    for span, logit, seen in _logits(samples, spans):
+        features = quality_features(logit, seen)
+        raw, lr = float(calibrated.raw([features])[0]), calibrated.predict_one(*features)
+        out.append(Segment(span[0] / RATE_HZ, span[1] / RATE_HZ, logit, raw, lr, seen))
+    return out
 
 
-def weighed(segments: Sequence[Segment]) -> float:
+def judge_close(samples: Pcm, segments: Sequence[Segment], probability: npt.NDArray[np.float32]) -> list[Segment]:
+    """Short segments inside the loudest ones, judged against the recording's median; in order."""
+    calibrated, out = calibration().close, []
+    median = float(np.median([s.logit for s in segments]))
+    for span, logit, seen in _logits(samples, plan_close(segments, probability)):
+        features = close_features(logit, median)
+        raw, lr = float(calibrated.raw([features])[0]), calibrated.predict_one(*features)
+        out.append(Segment(span[0] / RATE_HZ, span[1] / RATE_HZ, logit, raw, lr, seen))
+    return out
+
+
+def _logits(samples: Pcm, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], float, SpeechQuality]]:
+    """Each span with its logit and quality, in order."""
+    network = session(FOLDER / NETWORK_FILE)
+    with ThreadPoolExecutor(THREADS, thread_name_prefix="voice") as pool:
+        for first in range(0, len(spans), BATCH):
+            part = spans[first : first + BATCH]
+            seen = list(pool.map(_seen, [samples[a:b] for a, b in part]))
+            (logits,) = network.run(["logit"], {"statistics": np.stack([row for row, _ in seen])})
+            for span, logit, (_, kind) in zip(part, np.asarray(logits), seen, strict=True):
+                yield span, float(logit), kind
+
+
+def _seen(samples: Pcm) -> tuple[npt.NDArray[np.float32], SpeechQuality]:
+    piece = to_float(samples)
+    bands = bands_db(piece)
+    return statistics(piece, bands), quality(bands)
+
+
+def weighed(segments: Sequence[Segment], close: Sequence[Segment] = ()) -> float:
+    """As weigh_segments, by the shipped calibration."""
+    return weigh_segments(calibration(), segments, close)
+
+
+def weigh_segments(made: Calibration, segments: Sequence[Segment], close: Sequence[Segment]) -> float:
     """log10 LR of "the voice is synthetic, in whole or in part", half the odds on each.
 
-    In whole: the model over time. In part: any one segment may be it, each equally likely, so their LRs are averaged.
+    In whole: the model over time. In part: any one segment may be it, each equally likely, so their LRs are averaged;
+    a segment that was looked at closely counts with the mean of what its short segments say.
     """
     some = [segments[i] for i in np.unique(np.linspace(0, len(segments) - 1, MAX_WHOLE).astype(int))]
-    whole = calibration().whole.log10_lr([s.raw for s in some], [s.middle_s for s in some])
+    whole = made.whole.log10_lr([s.raw for s in some], [s.middle_s for s in some])
     if len(segments) == 1:
         return whole
-    part = _log_mean([s.log10_lr for s in segments])
+    inside = [[c.log10_lr for c in close if s.start_s <= c.middle_s <= s.end_s] for s in segments]
+    part = _log_mean([_log_mean(c) if c else s.log10_lr for s, c in zip(segments, inside, strict=True)])
     return _log_mean([whole, part])
-
-
-def steady(samples: Pcm, segments: Sequence[Segment], total: float) -> tuple[float, str]:
-    """The log10 LR that survives a phone line and a chat app's codec, and a sentence when it does not.
-
-    The loudest segments are judged again on copies; what they lose on average is taken off the whole when that
-    changes whether anything is reported.
-    """
-    loud = sorted(segments, key=lambda s: -s.log10_lr)[:MAX_COPIED]
-    for place, make in COPIES.items():
-        copies = [make(_cut(samples, s)) for s in loud]
-        again = [judge(c, [(0, len(c))])[0] for c in copies if c is not None]
-        if not again:
-            continue
-        lost = float(np.mean([s.log10_lr for s in loud]) - np.mean([s.log10_lr for s in again]))
-        if lost > 0 and total - lost < FOUND_LOG10_LR <= total:
-            return total - lost, f" On a copy as a {place} would make it the evidence does not hold, so it counts less."
-    return total, ""
-
-
-def _cut(samples: Pcm, segment: Segment) -> Pcm:
-    return np.array(samples[round(segment.start_s * RATE_HZ) : round(segment.end_s * RATE_HZ)], np.int16)
 
 
 def _partial(segments: Sequence[Segment], loud: Sequence[Run]) -> bool:
     """Whether what stands out is a minority, and most of the rest speaks for a real voice."""
     if len(segments) < 3 or not loud:
         return False
-    lrs = np.array([s.log10_lr for s in segments])
-    rest = lrs[lrs < SPAN_LOG10_LR]
-    return len(rest) > len(lrs) / 2 and float(np.median(rest)) < 0.0
+    rest = [s.log10_lr for s in segments if not any(r.start_s < s.middle_s < r.end_s for r in loud)]
+    return len(rest) > len(segments) / 2 and float(np.median(rest)) < 0.0
 
 
 def _whole_region(sound: Sound, segments: Sequence[Segment], spoken_s: float, log10_lr: float) -> Region:
@@ -197,8 +210,9 @@ def _whole_region(sound: Sound, segments: Sequence[Segment], spoken_s: float, lo
     return Region("span", "speech", span=(start, end), details=details)
 
 
-def _span(sound: Sound, run: Run, partial: bool) -> Region:
-    label = "unlike the rest: synthetic speech" if partial else "synthetic speech"
+def _span(sound: Sound, run: Run, partial: bool, found: bool) -> Region:
+    label = "synthetic speech" if found else "weak trace of synthetic speech"
+    label = f"unlike the rest: {label}" if partial else label
     span = (run.start_s + sound.start_s, run.end_s + sound.start_s)
     return Region("span", label, _probability(run.logit), span=span, details={"log10_lr": round(run.log10_lr, 3)})
 
@@ -223,7 +237,7 @@ def _why(found: bool, spoken_s: float, loud: Sequence[Run], partial: bool, offse
     first = min(loud, key=lambda r: r.start_s)
     where = f"{_clock(first.start_s + offset_s)}-{_clock(first.end_s + offset_s)}"
     more = f" and {len(loud) - 1} more place{'s' * (len(loud) > 2)}" if len(loud) > 1 else ""
-    if partial:
+    if partial and found:
         return (
             f"Of {heard}, {where}{more} sound{'s' * (not more)} synthetic and unlike the rest: it may have been put in."
         )
@@ -249,4 +263,4 @@ def _log_mean(log10_lrs: Sequence[float]) -> float:
     return top + float(np.log10(np.mean(10.0 ** (values - top))))
 
 
-__all__ = ["VoiceExaminer", "calibration", "judge", "steady", "weighed"]
+__all__ = ["Calibration", "VoiceExaminer", "calibration", "judge", "judge_close", "weigh_segments", "weighed"]

@@ -1,29 +1,33 @@
-"""Which stretches of a recording are judged, what the network says of each, and which runs of them stand out."""
+"""Which stretches of a recording are judged, what the machines say of each, and which runs of them stand out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from facevalue.examiners.voice.frontend import (
+    CLOSE_HOP_S,
+    CLOSE_S,
     HOP_S,
     MIN_WINDOW_S,
-    WINDOW_FRAMES,
     WINDOW_S,
     SpeechQuality,
-    bands_db,
-    quality,
 )
-from facevalue.sound.levels import RATE_HZ, Samples
+from facevalue.sound.levels import RATE_HZ
 from facevalue.sound.vad import speech_share
 
 # A segment is judged when it holds this much speech.
 MIN_SPEECH_S = 1.0
-# Beyond this many seconds of sound, segments no longer overlap.
-DENSE_UP_TO_S = 900.0
+CLOSE_SPEECH_S = 0.8
+# More segments than these are not judged: from a quarter of an hour of sound on they lie farther apart.
+MAX_SEGMENTS = 450
+# Of so many segments every second is looked at again, in shorter pieces.
+MAX_CLOSE = 16
+# A segment's frames of 10 ms fit whole into so many samples.
+SEGMENT_SAMPLES = int(WINDOW_S * RATE_HZ)
 
 Floats = npt.NDArray[np.float32]
 
@@ -32,7 +36,7 @@ Floats = npt.NDArray[np.float32]
 class Segment:
     """A stretch of sound, start_s..end_s from the first sample, and what was seen there.
 
-    logit: the network's, positive for synthetic. raw: its uncalibrated log10 LR; log10_lr: calibrated and bounded.
+    logit: the machines', positive for synthetic. raw: its uncalibrated log10 LR; log10_lr: calibrated and bounded.
     """
 
     start_s: float
@@ -61,8 +65,9 @@ class Run:
 def plan(samples: int, probability: Floats) -> list[tuple[int, int]]:
     """(start, stop) in samples of the segments to judge, in order.
 
-    samples: length of the recording. probability: of speech, as sound.vad gives it. Segments of 4 s every 2 s (every
-    4 s beyond DENSE_UP_TO_S), the last one flush with the end; only those with MIN_SPEECH_S of speech.
+    samples: length of the recording. probability: of speech, as sound.vad gives it. Segments of 4 s every 2 s, farther
+    apart where there would be more than MAX_SEGMENTS, the last one flush with the end; only those with MIN_SPEECH_S of
+    speech.
     """
     window, total_s = int(WINDOW_S * RATE_HZ), samples / RATE_HZ
     if samples < MIN_WINDOW_S * RATE_HZ:
@@ -70,31 +75,30 @@ def plan(samples: int, probability: Floats) -> list[tuple[int, int]]:
     if samples <= window:
         starts = [0]
     else:
-        hop = int((HOP_S if total_s <= DENSE_UP_TO_S else WINDOW_S) * RATE_HZ)
-        starts = list(range(0, samples - window + 1, hop))
+        starts = list(range(0, samples - window + 1, int(max(HOP_S, total_s / MAX_SEGMENTS) * RATE_HZ)))
         if starts[-1] + window < samples - RATE_HZ // 2:
             starts.append(samples - window)
-    spans = [(start, min(samples, start + window)) for start in starts]
-    return [span for span in spans if _speech_s(probability, span) >= MIN_SPEECH_S - 0.1]
+    return [s for s in ((a, min(samples, a + window)) for a in starts) if _spoken(probability, s, MIN_SPEECH_S - 0.1)]
+
+
+def plan_close(segments: Sequence[Segment], probability: Floats) -> list[tuple[int, int]]:
+    """(start, stop) of the short segments, 2 s every second, inside the MAX_CLOSE segments with the highest logits."""
+    loud = sorted(segments, key=lambda s: -s.logit)[:MAX_CLOSE]
+    length, hop = int(CLOSE_S * RATE_HZ), int(CLOSE_HOP_S * RATE_HZ)
+    starts = {
+        start for s in loud for start in range(round(s.start_s * RATE_HZ), round(s.end_s * RATE_HZ) - length + 1, hop)
+    }
+    spans = [(start, start + length) for start in sorted(starts)]
+    return [span for span in spans if _spoken(probability, span, CLOSE_SPEECH_S)]
+
+
+def _spoken(probability: Floats, span: tuple[int, int], least_s: float) -> bool:
+    return _speech_s(probability, span) >= least_s
 
 
 def _speech_s(probability: Floats, span: tuple[int, int]) -> float:
     start, end = span[0] / RATE_HZ, span[1] / RATE_HZ
     return speech_share(probability, start, end) * (end - start)
-
-
-def spectra(samples: Samples, spans: Sequence[tuple[int, int]], batch: int) -> Iterator[tuple[list[int], Floats]]:
-    """Indices of spans and their band powers, float32 (n, frames, 128), at most `batch` of one length at a time."""
-    for first in range(0, len(spans), batch):
-        seen = [bands_db(samples[a:b])[:WINDOW_FRAMES] for a, b in spans[first : first + batch]]
-        for length in sorted({len(bands) for bands in seen}):
-            mine = [i for i, bands in enumerate(seen) if len(bands) == length]
-            yield [first + i for i in mine], np.stack([seen[i] for i in mine])
-
-
-def quality_of(bands: Floats) -> list[SpeechQuality]:
-    """The quality of each of (n, frames, 128)."""
-    return [quality(one) for one in bands]
 
 
 def runs(segments: Sequence[Segment], threshold: float) -> list[Run]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def test_it_is_an_examiner_of_sound_with_a_card() -> None:
     assert isinstance(made, Examiner)
     assert (made.name, made.question, made.kinds) == ("audio_edit", Question.EDITED, {"audio", "video"})
     assert Card.load(made.folder).question == "edited"
-    assert list(made.weights()) == ["audio_edit/calibration.json"]
+    assert list(made.weights()) == [f"audio_edit/{name}" for name in examiner.FILES]
     assert set(LABELS) == set(INNOCENT) == set(NAMES)
 
 
@@ -80,6 +81,8 @@ def test_a_picture_has_no_sound() -> None:
 def test_without_a_calibration_it_abstains(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
 ) -> None:
+    for name in examiner.FILES[:2]:
+        shutil.copyfile(examiner.FOLDER / name, tmp_path / name)
     if content is not None:
         (tmp_path / "calibration.json").write_text(content)
     monkeypatch.setattr(examiner, "FOLDER", tmp_path)
@@ -88,6 +91,14 @@ def test_without_a_calibration_it_abstains(
     examiner.calibration.cache_clear()
     assert finding.status is Status.INAPPLICABLE
     assert "calibration.json" in finding.why
+
+
+def test_without_a_network_it_abstains(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shutil.copyfile(examiner.FOLDER / examiner.CALIBRATION_FILE, tmp_path / examiner.CALIBRATION_FILE)
+    monkeypatch.setattr(examiner, "FOLDER", tmp_path)
+    finding = examine(sounds.recording(4))
+    assert finding.status is Status.INAPPLICABLE
+    assert "joints.onnx" in finding.why
 
 
 # What it says
@@ -102,13 +113,16 @@ def test_a_copied_stretch_is_found_where_it_lies_in_the_presentation() -> None:
     assert finding.log10_lr is not None
     assert finding.log10_lr >= 1
     spans = [r for r in finding.regions if r.kind == "span" and r.details.get("trace") == "repeat"]
-    assert spans[0].span == pytest.approx((114.03, 115.53), abs=0.4)
+    # Which of the two is the copy cannot be told: both are spans, and each names the other.
+    assert sorted(r.span for r in spans[:2]) == [pytest.approx(s, abs=0.4) for s in ((104.0, 105.5), (114.03, 115.53))]
+    assert "again at" in str(spans[0].details["measured"])
     assert "innocently" in finding.why
     curve = next(r for r in finding.regions if "curve" in r.details)
     assert curve.span == pytest.approx((100.0, 120.0))
     assert curve.details["log10_lr"] == pytest.approx(finding.log10_lr, abs=1e-3)
     times, lrs = zip(*curve.details["curve"], strict=True)
-    assert 114 <= times[int(np.argmax(lrs))] <= 116.5
+    strongest = times[int(np.argmax(lrs))]
+    assert 103 <= strongest <= 106.5 or 113 <= strongest <= 116.5
     json.dumps(finding.to_dict(), allow_nan=False)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facevalue.examiners.audio_edit import changes, hum, repeat, reverb, silence, splice
+from facevalue.examiners.audio_edit import changes, hum, repeat, reverb, seams, silence, splice
 from facevalue.examiners.audio_edit.background import default_prior, find_background, find_band
 from facevalue.examiners.audio_edit.spectra import BANDS, QUARTER, Spectra, measure, mel_edges
 from facevalue.examiners.audio_edit.trace import MAX_MARKS, Mark, ranked
@@ -22,6 +22,7 @@ assert _spec.loader is not None
 sounds = sys.modules.setdefault(_spec.name, importlib.util.module_from_spec(_spec))
 _spec.loader.exec_module(sounds)
 RATE = sounds.RATE
+NETWORKS = seams.Networks.in_folder(Path(seams.__file__).parent)
 
 
 # Marks
@@ -97,30 +98,73 @@ def test_the_predictor_finds_the_process_it_came_from() -> None:
     assert found == pytest.approx([1, -1.6, 0.8], abs=0.05)
 
 
-def test_a_cut_is_found_to_the_millisecond() -> None:
+def test_a_pulse_stands_alone_where_two_stretches_meet() -> None:
     base = sounds.to_int16(sounds.noise(12.0, 3, tilt_db=-60, level=600.0))
     cut = np.concatenate([base[: 5 * RATE], base[7 * RATE + 123 :]])
-    trace = splice.find_splices(cut)
-    assert trace.marks[0].start_s == pytest.approx(5.0, abs=0.002)
-    assert trace.score > splice.find_splices(base).score + 3
+    lone = splice.lone_db(*splice.pulses(cut))[200:-200]
+    assert (int(np.argmax(lone)) + 200) * splice.STEP == pytest.approx(5 * RATE, abs=32)
+    assert lone.max() > splice.lone_db(*splice.pulses(base))[200:-200].max() + 3
 
 
-def test_a_click_heals_and_a_joint_does_not_altogether() -> None:
-    base = sounds.to_int16(sounds.noise(4.0, 3, tilt_db=-60, level=600.0))
-    clicked = base.copy()
-    clicked[2 * RATE] += 3000
-    jump = np.concatenate([base[: 2 * RATE], base[3 * RATE :]])
-    assert splice.healed_db(clicked, [2 * RATE])[0] > splice.healed_db(jump, [2 * RATE])[0] + 5
-    assert splice.healed_db(base, [3]).tolist() == [0.0]
+# Seams: what the networks are given, and what they make of it
+
+
+@given(st.integers(0, 30_000), st.integers(0, 3))
+@settings(max_examples=15, deadline=None)
+def test_any_length_gives_inputs_of_bounded_size(n: int, seed: int) -> None:
+    samples = np.random.default_rng(seed).integers(-32768, 32767, n).astype(np.int16)
+    for inputs, channels in (
+        (seams.fast_inputs(samples), seams.FAST_CHANNELS),
+        (seams.slow_inputs(measure(samples)), seams.SLOW_CHANNELS),
+    ):
+        assert inputs.shape[0] == channels
+        assert np.isfinite(inputs).all()
+        assert np.abs(inputs).max(initial=0.0) <= 6.0
+    assert seams.fast_inputs(samples).shape[1] == n // seams.FAST_HOP
+
+
+def test_the_level_of_a_recording_does_not_count() -> None:
+    samples = sounds.recording(5, 2, level=100.0)
+    louder = (samples.astype(np.int32) * 4).clip(-32768, 32767).astype(np.int16)
+    for of in (lambda x: seams.fast_inputs(x)[:-3], lambda x: seams.slow_inputs(measure(x))):
+        # All but what lies near the rounding of the quieter one.
+        assert np.quantile(np.abs(of(louder) - of(samples)), 0.99) < 0.1
+
+
+def test_chunks_of_the_networks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs = seams.fast_inputs(sounds.recording(6.0))
+    whole = seams.run_network(NETWORKS.fast, inputs, seams.FAST_STRIDE)
+    monkeypatch.setattr(seams, "FAST_CHUNK", 256)
+    assert seams.run_network(NETWORKS.fast, inputs, seams.FAST_STRIDE) == pytest.approx(whole, abs=1e-3)
+    assert len(whole) == inputs.shape[1] // seams.FAST_STRIDE
+    assert len(seams.run_network(NETWORKS.slow, np.zeros((seams.SLOW_CHANNELS, 0), np.float32))) == 0
+
+
+def test_a_cut_is_marked_to_a_hundredth_of_a_second() -> None:
+    base = sounds.to_int16(sounds.noise(14.0, 3, tilt_db=-60, level=600.0))
+    cut = np.concatenate([base[: 6 * RATE], base[9 * RATE + 123 :]])
+    trace = seams.find_joints(cut, measure(cut), NETWORKS.fast)
+    near = [m for m in trace.marks[:3] if m.start_s - 0.01 <= 6.0 <= m.end_s + 0.01]
+    assert near
+    assert "does not go on" in near[0].text
+
+
+def test_another_place_is_marked_where_it_begins() -> None:
+    one, other = sounds.recording(10, 1, tilt_db=-5, level=100), sounds.recording(10, 2, tilt_db=-45, level=30)
+    joined = np.concatenate([one, other])
+    trace = seams.find_places(measure(joined), NETWORKS.slow)
+    assert trace.marks[0].start_s - 0.3 <= 10.0 <= trace.marks[0].end_s + 0.3
+    assert trace.score > seams.find_places(measure(sounds.recording(20, 1)), NETWORKS.slow).score
 
 
 @pytest.mark.parametrize(
-    "samples", [np.zeros(5000, np.int16), np.zeros(80_000, np.int16), np.full(80_000, -32768, np.int16)]
+    "samples", [np.zeros(100, np.int16), np.zeros(80_000, np.int16), np.full(80_000, -32768, np.int16)]
 )
-def test_silence_has_no_splices(samples: np.ndarray) -> None:
-    trace = splice.find_splices(samples)
-    assert trace.score < 5
-    assert all(np.isfinite(m.score) for m in trace.marks)
+def test_silence_has_no_seams(samples: np.ndarray) -> None:
+    spectra = measure(samples)
+    for trace in (seams.find_joints(samples, spectra, NETWORKS.fast), seams.find_places(spectra, NETWORKS.slow)):
+        assert all(np.isfinite(m.score) and m.text for m in trace.marks)
+        assert trace.score < 9.0
 
 
 # Background, level, band
@@ -268,6 +312,14 @@ def test_the_phase_of_the_hum_breaks_at_a_cut() -> None:
     assert trace.score > 3 * hum.find_hum(whole).score
 
 
+def test_one_shift_of_all_harmonics_tells_a_cut_from_a_device() -> None:
+    hertz, noise = np.array([50.0, 100.0, 150.0]), np.full(3, 0.1)
+    shift = 2 * np.pi * hertz * 0.004
+    cut, device, nothing = np.angle(np.exp(1j * shift)), np.array([2.0, -2.0, 0.3]), np.zeros(3)
+    z = hum.shifts(hertz, np.stack([cut, device, nothing], axis=1), noise)
+    assert z[0] > z[1] > z[2] == 0.0
+
+
 def test_no_hum_no_phase() -> None:
     trace = hum.find_hum(sounds.to_int16(sounds.noise(20.0, 6)))
     assert not trace.marks
@@ -286,6 +338,27 @@ def test_a_copy_within_is_found_with_its_extent() -> None:
     assert trace.marks[0].start_s == pytest.approx(14.03, abs=0.4)
     assert trace.marks[0].end_s == pytest.approx(15.53, abs=0.4)
     assert trace.score > 3
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.0])
+def test_short_copies_are_found_too(seconds: float) -> None:
+    samples = sounds.recording(12, 9)
+    length = int(seconds * RATE)
+    loud = max(range(RATE, 4 * RATE, 800), key=lambda i: float(samples[i : i + length].astype(float).std()))
+    copied = np.concatenate([samples[: 8 * RATE], samples[loud : loud + length], samples[8 * RATE :]])
+    trace = repeat.find_repeats(copied, measure(copied))
+    assert trace.marks[0].start_s == pytest.approx(8.0, abs=0.2)
+    assert trace.marks[0].end_s == pytest.approx(8.0 + seconds, abs=0.2)
+
+
+def test_the_phase_match_is_one_for_a_copy_and_small_for_a_vowel_of_one_pitch() -> None:
+    t = np.arange(2 * RATE) / RATE
+    buzz = sum(np.sin(2 * np.pi * 130 * k * t + k * k) for k in range(1, 25))
+    other = sum(np.sin(2 * np.pi * 130 * k * t + 3 * k * k) / k for k in range(1, 25))
+    samples = sounds.to_int16(np.concatenate([buzz, other]) * 500 + sounds.noise(4.0, 1, level=50))
+    copied = np.concatenate([samples, samples[4000:20_000]])
+    assert repeat.phase_match(copied, 6000, 2000 + len(samples))[0] > 0.95
+    assert repeat.phase_match(samples, 6000, 40_000)[0] < 0.25
 
 
 def test_nothing_repeats_in_noise_or_silence() -> None:

@@ -1,4 +1,4 @@
-"""Lets the tests of this folder use a stand-in in place of the learned network."""
+"""Lets the tests of this folder use a stand-in in place of the learned machines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def standing_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
-    """standing_in(bias=0.0, gain=0.0): put a stand-in in place of network and calibration."""
+    """standing_in(bias=0.0, gain=0.0): put a stand-in in place of machines and calibration."""
     pytest.importorskip("onnx", reason="needs onnx, to build the stand-in")
     from facevalue.examiners.voice import examiner
     from facevalue.examiners.voice.tests import stand_in

@@ -1,4 +1,4 @@
-"""Copies of a segment as a phone line or a chat app would make them: evidence that does not survive one is weak."""
+"""Copies of 16 kHz sound as a phone line or a chat app makes them: evidence that does not survive one is weak."""
 
 from __future__ import annotations
 
