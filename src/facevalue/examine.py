@@ -199,21 +199,11 @@ def _check_clip(
 def _clip_copies(
     subject: Subject, examiners: Sequence[Examiner], findings: Sequence[Finding], watch: _Watch
 ) -> dict[str, list[Finding]]:
-    """As _copies: the views that were looked at go through JPEG once more, and a stretch of the sound through what
-    sound goes through; not the whole clip."""
-    strong, laps = _strong(examiners, findings), _Watch()
-    out: dict[str, list[Finding]] = {}
-    again = [e for e in strong if examine_clip.copies_matter(e)]
-    if again:
-        copy = examine_clip.copied(subject)
-        out[examine_clip.COPY_NAME] = [_examine(e, copy, laps) for e in again]
-    said = {f.examiner: f for f in findings}
-    for examiner in strong:
-        if examine_clip.sound_copies_matter(examiner, subject):
-            for name, copy in examine_clip.sound_copies(subject, said[examiner.name]).items():
-                out.setdefault(name, []).append(_examine(examiner, copy, laps))
-    if out:
-        watch.mark("stability")
+    """As _copies, of what was looked at and heard: not the whole clip goes through again."""
+    laps, out = _Watch(), dict[str, list[Finding]]()
+    for name, examiner, copy in examine_clip.copies(subject, _strong(examiners, findings), findings):
+        out.setdefault(name, []).append(_examine(examiner, copy, laps))
+    watch.mark("stability")
     return out
 
 

@@ -6,7 +6,7 @@ picture is read as well, from its first frame.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -82,7 +82,7 @@ def _picture_facts(exhibit: Exhibit, limits: Limits) -> Mapping[str, Any]:
 
 
 def copied(subject: Subject) -> Subject:
-    """The subject with every view, burst and still through JPEG once more; sound and frame table stay."""
+    """The subject with every view, burst, mouth and still through JPEG once more; sound and frame table stay."""
     footage = subject.footage
     assert footage is not None
     tracks = tuple(_copied_track(t) for t in footage.tracks) if footage.tracks is not None else None
@@ -93,6 +93,25 @@ def copied(subject: Subject) -> Subject:
 def copies_matter(examiner: Examiner) -> bool:
     """Whether re-encoded views can change its answer: it reads pixels, and not the sound."""
     return examiner.reads_pixels and AUDIO not in kinds_of(examiner)
+
+
+def copies(
+    subject: Subject, examiners: Sequence[Examiner], findings: Sequence[Finding]
+) -> Iterator[tuple[str, Examiner, Subject]]:
+    """(name of the copy, examiner, its subject) for all that should be asked again.
+
+    What was seen goes through JPEG once more; the stretch of the sound that speaks loudest goes through what sound
+    goes through. findings: what these examiners said of the subject itself.
+    """
+    seen = [e for e in examiners if copies_matter(e)]
+    if seen:
+        copy = copied(subject)
+        yield from ((COPY_NAME, examiner, copy) for examiner in seen)
+    said = {finding.examiner: finding for finding in findings}
+    for examiner in examiners:
+        if sound_copies_matter(examiner, subject):
+            made = sound_copies(subject, said[examiner.name])
+            yield from ((name, examiner, copy) for name, copy in made.items())
 
 
 def sound_copies_matter(examiner: Examiner, subject: Subject) -> bool:
@@ -145,7 +164,8 @@ def _stretch(seconds: float, middle_s: float | None, start_s: float) -> tuple[fl
 def _copied_track(track: Track) -> Track:
     views = tuple(_copied_view(view) for view in track.views)
     bursts = tuple(replace(b, crops=np.stack([jpeg(crop) for crop in b.crops])) for b in track.bursts)
-    return replace(track, views=views, bursts=bursts)
+    runs = tuple(replace(r, crops=np.stack([jpeg(crop) for crop in r.crops])) for r in track.runs if len(r.crops))
+    return replace(track, views=views, bursts=bursts, runs=runs)
 
 
 def _copied_view(view: TrackView) -> TrackView:
@@ -153,9 +173,12 @@ def _copied_view(view: TrackView) -> TrackView:
 
 
 def jpeg(pixels: Pixels) -> Pixels:
-    """One trip through JPEG at COPY_QUALITY, uint8 RGB (H, W, 3) in and out."""
-    _, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, COPY_QUALITY])
-    return np.asarray(cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB), np.uint8)
+    """One trip through JPEG at COPY_QUALITY; uint8 in and out, RGB (H, W, 3) or grey (H, W)."""
+    colour = pixels.ndim == 3
+    bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR) if colour else pixels
+    _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, COPY_QUALITY])
+    back = cv2.imdecode(data, cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE)
+    return np.asarray(cv2.cvtColor(back, cv2.COLOR_BGR2RGB) if colour else back, np.uint8)
 
 
 def duration_s(footage: Footage) -> float:

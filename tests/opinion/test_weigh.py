@@ -136,6 +136,17 @@ def test_unexamined_carries_its_reason_to_every_question() -> None:
 # Stability
 
 
+def test_who_is_not_asked_again_of_a_copy_keeps_what_it_said() -> None:
+    """Of two examiners of one question the strong one alone is asked of the copy: its fall must show."""
+    said = [looked(2.0, name="strong"), looked(-0.5, name="weak")]
+    whole = weigh(said).by_question["generated"].log10_lr
+    steady = weigh(said, {COPY: [looked(2.0, name="strong")]}).by_question["generated"]
+    fallen = weigh(said, {COPY: [looked(0.3, name="strong")]}).by_question["generated"]
+    assert steady.log10_lr == pytest.approx(whole)
+    assert fallen.log10_lr == pytest.approx(mean_lr([0.3, -0.5]))
+    assert fallen.status == "inconclusive"
+
+
 def test_copies_are_wanted_from_half_a_band_below_the_first_accusation() -> None:
     assert STABILITY_FROM_LOG10_LR < SUSPECT_LOG10_LR
     assert needs_stability([looked(STABILITY_FROM_LOG10_LR)])

@@ -119,13 +119,17 @@ def _question(
         return QuestionOpinion(question, EXAMINED if spoke else UNEXAMINED, None, band(None), why, names)
     original = mean_lr(numbers)
     opinion = QuestionOpinion(question, EXAMINED, original, band(original), _numbers(question, original, noun), names)
-    again = {name: _copy_lr(question, rows) for name, rows in copies.items()}
+    again = {name: _copy_lr(mine, [f for f in rows if f.question == question]) for name, rows in copies.items()}
     return _steadied(opinion, {name: lr for name, lr in again.items() if lr is not None}, noun)
 
 
-def _copy_lr(question: Question, findings: Sequence[Finding]) -> float | None:
-    numbers = [f.log10_lr for f in findings if f.question == question and f.log10_lr is not None]
-    return mean_lr(numbers) if numbers else None
+def _copy_lr(mine: Sequence[Finding], copy: Sequence[Finding]) -> float | None:
+    """The question's LR with what was said anew of the copy; who was not asked again keeps what it said."""
+    anew = {f.examiner: f for f in copy}
+    if not any(f.examiner in anew and anew[f.examiner].log10_lr is not None for f in mine):
+        return None
+    said = [anew.get(f.examiner, f) for f in mine if f.status in (Status.FOUND, Status.CLEAR)]
+    return mean_lr([f.log10_lr for f in said if f.log10_lr is not None])
 
 
 def _steadied(opinion: QuestionOpinion, copies: Mapping[str, float], noun: str) -> QuestionOpinion:
