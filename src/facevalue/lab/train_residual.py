@@ -33,7 +33,7 @@ CROP_PX = 128
 class ResidualRecipe:
     """Everything that shapes the weights."""
 
-    # Over 2,000 steps the AUC on held-out sources wandered between .50 and .61 without a trend: the rest bought nothing.
+    # Over 2,000 steps the AUC on held-out sources wandered between .50 and .61 without a trend: more bought nothing.
     steps: int = 600
     matched_pairs: int = 12
     reconstructed_pairs: int = 8
