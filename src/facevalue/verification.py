@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from facevalue.errors import UnreadableError, UsageError
 from facevalue.exhibit import Exhibit, Source
@@ -15,12 +15,16 @@ from facevalue.finding import DECLARES_SYNTHETIC, Finding
 from facevalue.home import require_network
 from facevalue.opinion.standing import Standing
 from facevalue.provenance.assess import assess
-from facevalue.provenance.outside import OutsideAnswer, OutsideLookup
+from facevalue.provenance.outside import OutsideAnswer
 from facevalue.provenance.record import Axis, AxisStatus, Provenance, State
 from facevalue.provenance.remote import hosts_to_ask
 from facevalue.provenance.sandbox import read_credential
 from facevalue.provenance.settings import EngineSettings
 from facevalue.provenance.trust import AnchorKind, TrustSet, trust_set
+from facevalue.registered import Carried, asker
+
+if TYPE_CHECKING:
+    from facevalue.registered import Where
 
 MAX_SIDECAR_BYTES = 128 << 20
 
@@ -28,7 +32,7 @@ MAX_SIDECAR_BYTES = 128 << 20
 def verify(
     source: Source,
     trust: str | Path | None = None,
-    registry: OutsideLookup | None = None,
+    registry: Where | None = None,
     *,
     tsa_trust: str | Path | None = None,
     sidecar: str | Path | None = None,
@@ -39,18 +43,22 @@ def verify(
     """What the credentials of a file (a path, bytes or a binary file object) say, and what can be relied on.
 
     trust: a PEM file that replaces the published anchors of claim signers; tsa_trust: the same for time-stamping
-    authorities. registry: asked about the exhibit, fills the axes recovered, registry and log. sidecar: a `.c2pa` file
+    authorities. registry: a registry's folder or http(s) address, a Registry, a RemoteRegistry, or a callable that
+    takes an Exhibit and gives an OutsideAnswer; it fills the axes recovered, registry and log. An address is told the
+    file's hash and its manifest's identifier. sidecar: a `.c2pa` file
     that holds the manifest. online: fetch a manifest that is kept elsewhere and ask about revocation; refused while
     FACEVALUE_OFFLINE=1. second_opinion: ask the independent verifier too, where it is installed. name replaces the
     exhibit's name.
 
     A bad file, or one that is not there, is a Provenance in state `error`. Raises UsageError for anchors or a sidecar
-    that cannot be read, and OfflineError.
+    that cannot be read and for a registry that is none of these, and OfflineError.
     """
     lists = trust_set(trust, tsa_trust)
     store = _sidecar(sidecar) if sidecar is not None else None
     if online:
         require_network("verifying online")
+    if registry is not None:
+        asker(registry)  # refused before anything is read
     try:
         exhibit = Exhibit.open(source, name=name)
     except UnreadableError as error:
@@ -61,7 +69,7 @@ def verify(
 def verify_exhibit(
     exhibit: Exhibit,
     lists: TrustSet,
-    registry: OutsideLookup | None = None,
+    registry: Where | None = None,
     *,
     sidecar: bytes | None = None,
     online: bool = False,
@@ -73,7 +81,7 @@ def verify_exhibit(
     if online and (hosts := hosts_to_ask(reading)):
         settings = EngineSettings(settings.claim_anchors, settings.tsa_anchors, settings.ekus, hosts, True, True)
         reading = read_credential(exhibit, settings, sidecar=sidecar, second=second_opinion)
-    outside = registry(exhibit) if registry else None
+    outside = asker(registry)(exhibit, Carried.of(reading)) if registry is not None else None
     return assess(exhibit, reading, lists, outside=outside, sidecar=sidecar is not None)
 
 

@@ -95,19 +95,41 @@ def check_everything(root: Path, url: str | None, acks: dict[int, str], seen: Pa
     return size
 
 
-def kill_at_random(party: Party, times: int, seen: Path, seed: int = 1) -> None:
+def check_growth(root: Path, url: str | None, acks: dict[int, str], seen: Path) -> None:
+    """What can be checked often: the log only grew, what it gained is whole, and what was acknowledged is there."""
+    registry = Registry.open(root, url=url)
+    assert registry.pending() == 0
+    sighting = Monitor(seen, registry.log.verifier).visit(Folder(registry.folder.log))
+    assert sighting.now.size == registry.size() > max(acks, default=-1)
+    for leaf, name in acks.items():
+        assert [c.leaf for c in registry.find_content(sha(name))] == [leaf]
+    for leaf in sorted(acks)[-1:]:
+        verify_proof(registry.proof(leaf), log=registry.log.verifier, content=sha(acks[leaf]))
+    registry.close()
+
+
+def kill_at_random(party: Party, times: int, seen: Path, seed: int = 1, every: int = 1, longest: float = 0.3) -> None:
+    """Kill a writer so often, each within so many seconds. Everything is checked after every so many kills and at the
+    end, and what was gained a few times in between: to check all of a log that grows takes ever longer.
+    """
     rng, root = random.Random(seed), party.registry.folder.root
     party.registry.close()
     acks: dict[int, str] = {}
-    for number in range(times):
+    fresh: dict[int, str] = {}
+    for number in range(1, times + 1):
         with writer_process(root, party.url, f"w{number}") as (process, lines):
             assert lines.readline() == b"begun\n"
-            if number % 2:  # every other time, wait for a first acknowledgement
-                acks |= acknowledged([lines.readline()])
-            time.sleep(rng.uniform(0, 0.3))
+            if number % 2 == 0:  # every other time, wait for a first acknowledgement
+                fresh |= acknowledged([lines.readline()])
+            time.sleep(rng.uniform(0, longest))
             os.kill(process.pid, signal.SIGKILL)
-            acks |= acknowledged(lines)
-        check_everything(root, party.url, acks, seen)
+            fresh |= acknowledged(lines)
+        assert process.exitcode == -signal.SIGKILL
+        if number % every == 0 or number == times:
+            check_everything(root, party.url, acks := acks | fresh, seen)
+        elif number % 5 == 0:
+            check_growth(root, party.url, fresh, seen)
+            acks, fresh = acks | fresh, {}
     assert len(set(acks.values())) == len(acks) >= times // 2
 
 
@@ -117,12 +139,12 @@ def test_killed_at_a_few_random_moments(local: Party, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_at_two_hundred_random_moments(local: Party, tmp_path: Path) -> None:
-    kill_at_random(local, 200, tmp_path / "seen", seed=2)
+    kill_at_random(local, 200, tmp_path / "seen", seed=2, every=50, longest=0.15)
 
 
 @pytest.mark.slow
 def test_killed_at_random_moments_with_postgresql(postgres: str, tmp_path: Path) -> None:
-    kill_at_random(Party(tmp_path / "registry", postgres), 20, tmp_path / "seen", seed=3)
+    kill_at_random(Party(tmp_path / "registry", postgres), 20, tmp_path / "seen", seed=3, every=5)
 
 
 @pytest.mark.parametrize("moment", ["before the tiles", "before the checkpoint", "after the checkpoint"])

@@ -15,6 +15,10 @@ from facevalue.errors import UsageError
 if TYPE_CHECKING:
     from facevalue.provenance.record import Provenance
 
+Registry = Annotated[
+    str | None,
+    typer.Option(metavar="WHERE", help="Ask this registry: its folder, or its http(s) address over the network."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the line of the state alone.")]
 Trust = Annotated[
     Path | None, typer.Option(metavar="PEM", help="Anchors of claim signers, in place of the published list.")
@@ -41,6 +45,7 @@ def verify_command(
     tsa_trust: TsaTrust = None,
     sidecar: Sidecar = None,
     online: Online = False,
+    registry: Registry = None,
     as_json: Json = False,
     as_jsonl: Jsonl = False,
     quiet: Quiet = False,
@@ -65,6 +70,7 @@ def verify_command(
             found = verify(
                 sys.stdin.buffer if stdin else name,
                 trust,
+                registry,
                 tsa_trust=tsa_trust,
                 sidecar=sidecar,
                 online=online,

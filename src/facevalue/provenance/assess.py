@@ -107,7 +107,7 @@ def _unread(exhibit: Exhibit, reading: Row, outside: OutsideAnswer | None) -> _F
         axes, summary = _blank(AxisStatus.ABSENT, _NOTHING), f"No credentials were found. {NEVER_FAKE}"
     if outside and outside.matched:
         told = outside.summary or "The content matches one that is registered."
-        return _Found(exhibit, State.RECOVERED_MATCH, f"Matched by soft binding: {told}", axes)
+        return _Found(exhibit, State.RECOVERED_MATCH, f"Matched by {outside.matched_by}: {told}", axes)
     return _Found(exhibit, State.NO_CREDENTIALS, summary, axes)
 
 
@@ -197,4 +197,5 @@ def _warnings(reading: Row, axes: Sequence[Axis], outside: OutsideAnswer | None)
         out.append(f"The store holds {len(stray)} manifests that nothing refers to.")
     if outside and outside.content_differs:
         out.append("A registered original exists, and the content differs from it.")
+    out += outside.warnings if outside else ()
     return out

@@ -13,9 +13,9 @@ from facevalue.exhibit import Exhibit
 from facevalue.provenance.record import Axis, AxisStatus
 
 _PROVES_NOT = {
-    "recovered": "A match says that this looks or sounds like a registered original, never that it is unchanged.",
+    "recovered": "A match says which registered original this is or is like, never that its credential holds.",
     "registry": "An entry says who registered what and when, not that the content is true, nor that they made it.",
-    "log": "A proof says that an entry was logged and not removed since, not that the entry is right.",
+    "log": "A proof says that an entry stands in this log, not that it is right, nor that everybody is shown this log.",
 }
 _NOT_ASKED = {
     "recovered": "No registry was asked whether a manifest of this content is known elsewhere.",
@@ -38,7 +38,8 @@ class Answer:
 class OutsideAnswer:
     """What a registry says about a file. None for an axis that it was not asked about.
 
-    matched: a registered original or a manifest was found by its soft binding. content_differs: the registered original
+    matched: a registered original or a manifest was found, by matched_by. warnings: what a credential cannot be called
+    verified without, such as a registration that was revoked. content_differs: the registered original
     was compared with the file, and the content is another one; never set it on a mere match.
     """
 
@@ -46,8 +47,10 @@ class OutsideAnswer:
     registry: Answer | None = None
     log: Answer | None = None
     matched: bool = False
+    matched_by: str = "soft binding"
     content_differs: bool = False
     summary: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 OutsideLookup = Callable[[Exhibit], OutsideAnswer]

@@ -38,7 +38,7 @@ STATES: dict[str, tuple[str, str, int]] = {
         "It does not say who changed it, nor why: saving a picture anew breaks a credential too.",
         3,
     ),
-    "recovered_match": ("recovered match", "A match by soft binding is a likeness, and never an intact credential.", 1),
+    "recovered_match": ("recovered match", "A match in a registry is never an intact credential of the file.", 1),
     "no_credentials": ("no credentials", words.NO_CREDENTIALS, 1),
     "error": ("error", "This speaks neither for the content nor against it.", 1),
 }
