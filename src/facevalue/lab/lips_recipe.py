@@ -137,6 +137,8 @@ def split(real: list[Talker]) -> dict[str, Any]:
     """Which clips the calibration rests on, by source, and which people the landmarks never saw."""
     sources = sorted({c.source for c in real})
     return {
+        "question": "lips_mismatched",
+        "held_out": [],  # what ships has learnt from all of it
         "calibration": {s: sorted(c.name for c in real if c.source == s) for s in sources},
         "landmarks_held_out": [*sorted(landmark_bank.HELD_OUT), "a fifth of the pictures of faces"],
     }

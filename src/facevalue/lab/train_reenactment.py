@@ -225,6 +225,8 @@ def _split(rows: Sequence[TrackRows]) -> dict[str, Any]:
     """Which clips were used, and for what."""
     clips = [sorted({r.clip for r in rows if r.label == label and not is_made(r)}) for label in (0, 1)]
     return {
+        "question": "face_swapped",
+        "held_out": [],  # what ships has learnt from all of it
         "trained on, and judged with their source left out": clips[0],
         "judged and calibrated on, never trained on": clips[1],
         "lab-made": {name: sum(row.kind == name for row in rows) for name in FAMILIES},
