@@ -8,6 +8,7 @@ install it.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import hashlib
@@ -285,13 +286,10 @@ def _store(snapshots: Sequence[Snapshot], wheel: Path, scratch: Path) -> None:
 
 
 def _library_of(wheel: Path) -> bytes:
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            for member in archive.infolist():
-                folder, _, name = member.filename.rpartition("/")
-                if folder == _MODULE and _LIBRARY.fullmatch(name) and member.file_size <= MAX_LIBRARY_BYTES:
-                    with archive.open(member) as packed:
-                        return packed.read(MAX_LIBRARY_BYTES)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError):
-        pass
+    with contextlib.suppress(zipfile.BadZipFile, EOFError, NotImplementedError), zipfile.ZipFile(wheel) as archive:
+        for member in archive.infolist():
+            folder, _, name = member.filename.rpartition("/")
+            if folder == _MODULE and _LIBRARY.fullmatch(name) and member.file_size <= MAX_LIBRARY_BYTES:
+                with archive.open(member) as packed:
+                    return packed.read(MAX_LIBRARY_BYTES)
     raise ModelError(f"{wheel.name} is no readable wheel of {PACKAGE}")
