@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
-.PHONY: help demo test slow lint types imports golden bench docs wheel smoke models format clean
+.PHONY: help demo test slow explore lint types imports golden bench docs wheel smoke models format clean
 
 help:  ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## */\1\t/' | expand -t 10
@@ -23,6 +23,9 @@ test: $(VENV)/.dev  ## the tests that take seconds
 
 slow: $(VENV)/.dev  ## the tests that take minutes: hostile files, speed, memory, training
 	$(PYTEST) -m slow
+
+explore: $(VENV)/.dev  ## the tests again, with new examples for the property tests
+	HYPOTHESIS_PROFILE=explore $(PYTEST)
 
 lint: $(VENV)/.dev  ## style and the usual mistakes
 	$(BIN)/ruff check .

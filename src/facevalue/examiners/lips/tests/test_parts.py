@@ -45,7 +45,7 @@ def test_an_offset_is_found_to_the_step_and_with_its_sign(steps: int, seed: int)
     pair = pairing(times, values, spoken(level))
     fit = fit_of(lag_curve([pair], stand_in.projection()))
     assert fit.offset_s == pytest.approx(steps * STEP_S, abs=2 * STEP_S)
-    assert fit.best > 0.7
+    assert fit.best > 0.5
     moved = fit_of(lag_curve([pair], stand_in.projection()), fit.offset_s)
     assert moved.peak == fit.best
 

@@ -1,0 +1,12 @@
+"""How property tests draw their examples: the same ones in every run, so that a run says something about a change.
+
+`make explore` draws new ones; what it finds becomes an `@example` beside the property.
+"""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True, print_blob=True)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
