@@ -47,8 +47,8 @@ def frames(size: tuple[int, int], count: int) -> Iterator[np.ndarray[Any, np.dty
         yield np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def make(path: Path, size: tuple[int, int] | None, seconds: float, repeat: int = 1) -> None:
-    """Write a clip of `seconds`, its packets repeated; without a size, sound alone."""
+def make(path: Path, size: tuple[int, int] | None, seconds: float, repeat: int = 1, wave: Any = None) -> None:
+    """Write a clip of `seconds`, its packets repeated; without a size, sound alone. wave: int16 (n,), noise if None."""
     import av
 
     rng = np.random.default_rng(2)
@@ -61,9 +61,10 @@ def make(path: Path, size: tuple[int, int] | None, seconds: float, repeat: int =
             video.pix_fmt, video.thread_count = "yuv420p", 2
         audio: Any = target.add_stream("aac", rate=SOUND_RATE, layout="mono")
         shots = [] if video is None or size is None else encoded(video, size, seconds)
-        wave = (rng.normal(0, 1500, round(seconds * SOUND_RATE))).astype(np.int16)[None]
+        noise = rng.normal(0, 1500, round(seconds * SOUND_RATE)).astype(np.int16)
+        row = np.resize(noise if wave is None else wave, len(noise))[None]
         for turn in range(repeat):
-            write_turn(target, video, shots, audio, wave, turn, seconds)
+            write_turn(target, video, shots, audio, row, turn, seconds)
         target.mux(audio.encode(None))
 
 
