@@ -1,8 +1,9 @@
 """Statistics of every clip on several journeys, made once and kept: what the voice machines are trained from.
 
-View 0 is the clip as it is, view 1 the clip after a random journey (voice_channel), every other time two seconds of it,
-as short segments are judged too. Clips of one utterance take the same journeys, so that nothing but the voice tells a
-spoof from its ground truth.
+View 0 is the clip as it is, the next are the clip after random journeys (voice_channel), every other time two seconds of
+it, and the last is two seconds of the clip as it is, since short segments are judged too. Clips of one utterance take
+the same journeys, so that nothing but the voice tells a spoof from its ground truth. The machines learn from all views;
+the first JUDGED calibrate and are reported.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from facevalue.examiners.voice.statistics import FAMILIES, SIZE, VERSION, statis
 from facevalue.lab.voice_channel import Wave, journey
 from facevalue.lab.voice_data import RATE_HZ, Clip, read_pcm
 
-VIEWS = 2
+VIEWS = 4
+JUDGED = 2
 SHORT_S = 2.0
 SHORTEST_S = 3.3
 CHUNK = 24
@@ -38,6 +40,10 @@ class Seen:
 
     statistics: Floats
     quality: Floats
+
+    def judged(self) -> Seen:
+        """The first JUDGED views alone."""
+        return Seen(self.statistics[:, :JUDGED], self.quality[:, :JUDGED])
 
 
 def whole(clip: Clip) -> Wave:
@@ -55,11 +61,20 @@ def seed_of(clip: Clip) -> int:
 def views(clip: Clip, babble: Wave) -> list[Wave]:
     """The VIEWS of a clip. babble: sound that may lie in the background of a journey."""
     wave, seed = whole(clip), seed_of(clip)
-    gone = journey(wave, np.random.default_rng([seed, 1]), babble)[:SEGMENT_SAMPLES]
-    if seed % 2:
-        start = (seed // 2) % max(1, len(gone) - int(SHORT_S * RATE_HZ))
-        gone = gone[start : start + int(SHORT_S * RATE_HZ)]
-    return [wave, gone]
+    gone = (_gone(wave, seed, number, babble) for number in range(1, VIEWS - 1))
+    return [wave, *gone, _short(wave, seed)]
+
+
+def _gone(wave: Wave, seed: int, number: int, babble: Wave) -> Wave:
+    """A wave after its journey of that number."""
+    gone = journey(wave, np.random.default_rng([seed, number]), babble)[:SEGMENT_SAMPLES]
+    return gone if (seed + number) % 2 else _short(gone, seed)
+
+
+def _short(wave: Wave, seed: int) -> Wave:
+    """Two seconds of it, from a place that the seed chooses."""
+    start = (seed // 2) % max(1, len(wave) - int(SHORT_S * RATE_HZ))
+    return wave[start : start + int(SHORT_S * RATE_HZ)]
 
 
 def seen_of(wave: Wave) -> tuple[Floats, Floats]:

@@ -18,7 +18,7 @@ from facevalue.examiners.voice.frontend import (
     close_features,
     quality_features,
 )
-from facevalue.lab.voice_cache import VIEWS, Seen
+from facevalue.lab.voice_cache import JUDGED, Seen
 from facevalue.lab.voice_data import Clip, balance
 from facevalue.lab.voice_edits import Heard
 from facevalue.opinion.calibrate import LN10, LogisticCalibration, elub_bounds
@@ -47,15 +47,15 @@ class VoiceCalibration:
 
 
 def gain_of(clips: Sequence[Clip], margins: npt.NDArray[Any]) -> tuple[float, float]:
-    """(gain, offset) that make logits of out-of-fold margins (n, VIEWS)."""
-    weight = np.repeat(balance(clips) / VIEWS * len(clips), VIEWS)
-    labels = np.repeat([clip.label for clip in clips], VIEWS)
+    """(gain, offset) that make logits of out-of-fold margins (n, JUDGED)."""
+    weight = np.repeat(balance(clips) / JUDGED * len(clips), JUDGED)
+    labels = np.repeat([clip.label for clip in clips], JUDGED)
     made = LogisticCalibration.fit(margins.reshape(-1, 1), labels, names=("margin",), weights=weight)
     return LN10 * made.coefficients[0], LN10 * made.intercept
 
 
 def fit(clips: Sequence[Clip], logits: npt.NDArray[Any], seen: Seen, heard: Sequence[Heard]) -> VoiceCalibration:
-    """Calibrate on out-of-fold logits, (n, VIEWS), and on what was heard in recordings with and without edits.
+    """Calibrate on out-of-fold logits, (n, JUDGED), and on what was heard in recordings with and without edits.
 
     Every clip counts once, whatever the number of views; strata weigh by the root of their size. The bounds look at
     one view of each clip, since views of one clip are no new evidence.
@@ -63,7 +63,7 @@ def fit(clips: Sequence[Clip], logits: npt.NDArray[Any], seen: Seen, heard: Sequ
     labels = np.array([clip.label for clip in clips])
     segment = _segment(clips, labels, logits, seen)
     features = _features(logits, seen)
-    raw = segment.raw(features.reshape(-1, len(QUALITY_NAMES))).reshape(-1, VIEWS)
+    raw = segment.raw(features.reshape(-1, len(QUALITY_NAMES))).reshape(-1, JUDGED)
     tracks, weights = _tracks(clips, raw)
     return VoiceCalibration(segment, TrackModel.fit(tracks, weights), _close(heard))
 
@@ -82,10 +82,10 @@ def _segment(
 ) -> LogisticCalibration:
     features = _features(logits, seen)
     flat = features.reshape(-1, len(QUALITY_NAMES))
-    weight = np.repeat(balance(clips) / VIEWS * len(clips), VIEWS)
-    made = LogisticCalibration.fit(flat, np.repeat(labels, VIEWS), names=QUALITY_NAMES, weights=weight)
-    raw = made.raw(flat).reshape(-1, VIEWS)
-    one = raw[np.arange(len(raw)), np.arange(len(raw)) % VIEWS]
+    weight = np.repeat(balance(clips) / JUDGED * len(clips), JUDGED)
+    made = LogisticCalibration.fit(flat, np.repeat(labels, JUDGED), names=QUALITY_NAMES, weights=weight)
+    raw = made.raw(flat).reshape(-1, JUDGED)
+    one = raw[np.arange(len(raw)), np.arange(len(raw)) % JUDGED]
     return made.bounded(*elub_bounds(one, labels))
 
 
@@ -118,7 +118,7 @@ def _tracks(clips: Sequence[Clip], raw: npt.NDArray[Any]) -> tuple[list[TrackSco
         for size in JOINED:
             runs = [members[i : i + size] for i in range(0, len(members) - size + 1, size)]
             for number, run in enumerate(runs):
-                said: Floats = np.array([raw[i, number % VIEWS] for i in run], np.float64)
+                said: Floats = np.array([raw[i, number % JUDGED] for i in run], np.float64)
                 times: Floats = np.arange(len(run), dtype=np.float64) * WINDOW_S
                 tracks.append(TrackScores(said, times, label, name))
                 weights.append(len(members) ** 0.5 / len(runs) / len(JOINED))

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from facevalue.examiners.voice.segments import SEGMENT_SAMPLES
 from facevalue.lab import voice_calibrate, voice_edits, voice_record
-from facevalue.lab.voice_cache import VIEWS, Seen, build, folder, seed_of, seen_of, whole
+from facevalue.lab.voice_cache import JUDGED, VIEWS, Seen, build, folder, seed_of, seen_of, whole
 from facevalue.lab.voice_channel import CHANNELS
 from facevalue.lab.voice_data import Clip, balance, read_index
 from facevalue.lab.voice_machine import Judge, Machine, export, train
@@ -43,7 +43,8 @@ def train_voice(data: Path, out: Path, threads: int, report: Report) -> list[Pat
     seen = build(clips, out, max(1, threads), report)
     report("training without each fold in turn")
     judges = {fold: fitted(clips, seen, fold) for fold in sorted({clip.fold for clip in clips})}
-    margins = out_of_fold(clips, seen, judges)
+    judged = seen.judged()
+    margins = out_of_fold(clips, judged, judges)
     gain, offset = voice_calibrate.gain_of(clips, margins)
     logits = gain * margins + offset
     report("partial edits")
@@ -53,8 +54,8 @@ def train_voice(data: Path, out: Path, threads: int, report: Report) -> list[Pat
         voice_edits.heard(r, look, gain * judges[r.fold].margins(look.statistics) + offset)
         for r, look in zip(made, looks, strict=True)
     ]
-    result = voice_calibrate.fit(clips, logits, seen, heard)
-    record = voice_record.record(clips, logits, seen, result)
+    result = voice_calibrate.fit(clips, logits, judged, heard)
+    record = voice_record.record(clips, logits, judged, result)
     record["partial_edits"] = voice_record.edits(result, made, heard)
     report(json.dumps({name: record[name] for name in ("pooled", "by_fold", "partial_edits")}))
     record["channels"] = _channels(clips, judges, folder(clips, out), report)
@@ -87,12 +88,12 @@ def fitted(clips: Sequence[Clip], seen: Seen, left_out: int | None) -> Machine:
 
 
 def out_of_fold(clips: Sequence[Clip], seen: Seen, judges: Mapping[int, Machine]) -> Floats:
-    """Margins, float32 (n, VIEWS), each by the machine that never saw the clip's fold."""
-    out = np.zeros((len(clips), VIEWS), np.float32)
+    """Margins, float32 (n, JUDGED), each by the machine that never saw the clip's fold."""
+    out = np.zeros((len(clips), JUDGED), np.float32)
     for fold, judge in judges.items():
         mine = [i for i, clip in enumerate(clips) if clip.fold == fold]
         values = seen.statistics[mine]
-        out[mine] = judge.margins(values.reshape(-1, values.shape[-1])).reshape(len(mine), VIEWS)
+        out[mine] = judge.margins(values.reshape(-1, values.shape[-1])).reshape(len(mine), JUDGED)
     return out
 
 
