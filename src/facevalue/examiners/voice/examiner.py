@@ -37,7 +37,7 @@ CALIBRATION_FILE = "calibration.json"
 FOLDER = Path(__file__).parent
 FOUND_LOG10_LR = 1.0
 # From here a segment is shown as a span; less than what makes a finding, so that one can see where to listen.
-SPAN_LOG10_LR = 0.5
+SPAN_LOG10_LR = 0.7
 SILENT_BELOW_DB = -70.0
 BATCH = 64
 # Statistics are mostly Fourier transforms, which let other threads run.
