@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facevalue.examiners.sessions import session
+from facevalue.sessions import session
 
 onnx = pytest.importorskip("onnx")
 

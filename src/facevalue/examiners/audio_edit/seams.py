@@ -19,7 +19,7 @@ import numpy as np
 from facevalue.examiners.audio_edit.spectra import BANDS, FRAME_S, Floats, Samples, Spectra, mel_edges
 from facevalue.examiners.audio_edit.splice import LEAST_DB, lone_db, pulses
 from facevalue.examiners.audio_edit.trace import RATE_HZ, Mark, Trace, ranked
-from facevalue.examiners.sessions import session
+from facevalue.sessions import session
 
 FAST_FILE, SLOW_FILE = "joints.onnx", "places.onnx"
 # Fast network: 4 ms steps in, 8 ms out.

@@ -29,11 +29,11 @@ from facevalue.examiners.face_blend.tracks import (
     track_regions,
     view_logits,
 )
-from facevalue.examiners.sessions import session
 from facevalue.faces import Face, Track
 from facevalue.finding import Finding, Question, Region, Status
 from facevalue.footage import Footage
 from facevalue.opinion.calibrate import LogisticCalibration
+from facevalue.sessions import session
 
 # One network trained mostly on blends, one on as many real swaps: their mean ranks better than either on both.
 NETWORK_FILES = ("face_blend.onnx", "face_blend_swaps.onnx")

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from facevalue.examiners.sessions import session_options
+from facevalue.sessions import session_options
 
 LAYERS = 12
 WIDTH = 768

@@ -32,12 +32,12 @@ from facevalue.examiners.generated.views import (
     window_boxes,
     window_views,
 )
-from facevalue.examiners.sessions import session
 from facevalue.faces import Face
 from facevalue.finding import Finding, Question, Region, Status
 from facevalue.footage import Footage
 from facevalue.media import picture_quality
 from facevalue.models import model_path
+from facevalue.sessions import session
 
 CLIP_MODEL = "clip-vit-b16-int8"
 HEADS_FILE, RESIDUAL_FILE, CALIBRATION_FILE = "heads.onnx", "residual.onnx", "calibration.json"

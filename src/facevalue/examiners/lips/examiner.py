@@ -21,11 +21,11 @@ from facevalue.examiners.lips.judge import speech_seconds as spoken_seconds
 from facevalue.examiners.lips.people import MIN_MOUTH_PX, MIN_SPEECH_S, Mouth
 from facevalue.examiners.lips.speech import speech_of
 from facevalue.examiners.lips.sync import INNOCENT_S, fit_of
-from facevalue.examiners.sessions import session
 from facevalue.faces import Track
 from facevalue.finding import Finding, Question, Region, Status
 from facevalue.footage import Footage
 from facevalue.media.clip import Sound
+from facevalue.sessions import session
 from facevalue.sound.vad import speech_probability, speech_seconds, vad_path
 
 NETWORK_FILE = "landmarks.onnx"

@@ -21,7 +21,6 @@ import numpy.typing as npt
 
 from facevalue.errors import ModelError
 from facevalue.examiners.base import AUDIO, VIDEO, Subject, sha256_file
-from facevalue.examiners.sessions import session
 from facevalue.examiners.voice.frontend import SpeechQuality, bands_db, close_features, quality, quality_features
 from facevalue.examiners.voice.segments import MIN_SPEECH_S, Run, Segment, curve, plan, plan_close, runs
 from facevalue.examiners.voice.statistics import statistics
@@ -29,6 +28,7 @@ from facevalue.finding import Finding, Question, Region, Status
 from facevalue.media.clip import Sound
 from facevalue.opinion.calibrate import LogisticCalibration
 from facevalue.opinion.over_time import TrackModel
+from facevalue.sessions import session
 from facevalue.sound.levels import RATE_HZ, active_level_db, to_float
 from facevalue.sound.vad import speech_probability, speech_seconds, vad_path
 

@@ -149,7 +149,7 @@ def test_weights_are_named(standing_in):
 @pytest.mark.skipif(not SHIPPED, reason="the weights are not in this checkout")
 def test_the_shipped_network_is_small_and_follows_a_drawn_mouth():
     from facevalue.examiners.lips.mouth import read_run
-    from facevalue.examiners.sessions import session
+    from facevalue.sessions import session
 
     path = examiner.FOLDER / examiner.NETWORK_FILE
     assert path.stat().st_size < 1_000_000
