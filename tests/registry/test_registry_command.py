@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,9 @@ from make_registry import PDQ, manifest_store
 from typer.testing import CliRunner, Result
 
 from facevalue.cli import app
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "provenance"))
+import make_credentials as kit
 
 
 @pytest.fixture(autouse=True)
@@ -26,6 +31,10 @@ def run(*arguments: object, status: int = 0) -> Result:
     assert result.exit_code == status, result.output
     assert "Traceback" not in result.output
     return result
+
+
+def sha256(name: str) -> str:
+    return hashlib.sha256(Path(name).read_bytes()).hexdigest()
 
 
 def begin() -> str:
@@ -106,6 +115,36 @@ def test_keys_are_listed_and_disabled(home: Path) -> None:
     assert "role is one of" in run("key", "add", public, "--name", "x", "--role", "king", status=2).stderr
     run("key", "add", "short", "--name", "x", status=3)
     run("key", "add", public, "--name", "two words", status=3)
+
+
+def test_the_credential_in_a_file_is_registered_with_it(home: Path) -> None:
+    begin()
+    data, store = kit.sign_aside(kit.picture())
+    (home / "signed.jpg").write_bytes(kit.sign(kit.picture()))
+    (home / "altered.jpg").write_bytes(kit.flipped(kit.sign(kit.picture()), -20))
+    (home / "aside.jpg").write_bytes(data)
+    (home / "aside.c2pa").write_bytes(store)
+    assert run("add", "signed.jpg").stderr == ""
+    entry = json.loads(run("find", "--sha256", sha256("signed.jpg"), "--json").stdout)["entries"][0]["entry"]
+    assert entry["manifest_id"].startswith("urn:c2pa:")
+    assert len(bytes.fromhex(entry["asset_hash"])) == 32
+    assert json.loads(run("find", "--manifest-id", entry["manifest_id"], "--json").stdout)["total"] == 1
+    assert "is not what its credential was made for" in run("add", "altered.jpg").stderr
+    bare = json.loads(run("find", "--sha256", sha256("altered.jpg"), "--json").stdout)["entries"][0]["entry"]
+    assert "manifest_id" not in bare
+    assert "asset_hash" not in bare
+    run("add", "aside.jpg", "--manifest", "aside.c2pa")
+    kept = json.loads(run("find", "--sha256", sha256("aside.jpg"), "--json").stdout)["entries"][0]["entry"]
+    assert kept["manifest_sha256"] == sha256("aside.c2pa")
+    assert len(bytes.fromhex(kept["asset_hash"])) == 32
+
+
+def test_what_is_named_goes_before_what_is_read(home: Path) -> None:
+    begin()
+    (home / "signed.jpg").write_bytes(kit.sign(kit.picture()))
+    run("add", "signed.jpg", "--manifest-id", "urn:c2pa:named", "--asset-hash", "11" * 32)
+    entry = json.loads(run("find", "--manifest-id", "urn:c2pa:named", "--json").stdout)["entries"][0]["entry"]
+    assert entry["asset_hash"] == "11" * 32
 
 
 def test_a_manifest_is_kept(home: Path) -> None:

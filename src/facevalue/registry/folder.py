@@ -6,6 +6,8 @@ log/             the transparency log: static files, to be served as they are
 log.pem          the key that signs the log's checkpoints: keep it safe, and keep it
 owner.pem        the first curator's key, made by `registry init`
 manifests/       C2PA manifest stores by their sha256
+fingerprints/    an index derived from the database, made anew when it is missing
+features/        another, over local features, clips and sounds
 """
 
 from __future__ import annotations

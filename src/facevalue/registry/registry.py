@@ -33,10 +33,12 @@ from facevalue.registry.proof import make_proof
 from facevalue.registry.store import read, search, write
 from facevalue.registry.store.bands import MAX_DISTANCE
 from facevalue.registry.store.database import open_engine, reading, writing
+from facevalue.registry.store.features import FeatureIndex
+from facevalue.registry.store.fingerprints import Fingerprints
 from facevalue.registry.store.migrate import migrate, newest, revision
 from facevalue.registry.store.write import Leaf
 from facevalue.registry.submission import Action, Submission
-from facevalue.registry.words import ALGORITHMS, Algorithm, Binding, Claim, Key, Role, time_text
+from facevalue.registry.words import ALGORITHMS, Algorithm, Binding, Claim, Key, Match, Role, time_text
 
 # Leaves that a crash left out of the log are appended in pieces of this size.
 _PIECE = 4096
@@ -69,6 +71,9 @@ class Registry:
         self.engine = engine
         self.now = now
         self.log = LogWriter(folder.log, folder.origin, load_key(folder.log_key))
+        self.fingerprints = Fingerprints(folder.root)
+        self.features = FeatureIndex(folder.root)
+        self._algorithms: dict[str, tuple[int, Algorithm]] = {}
         self._published: tuple[object, int] = (None, 0)
 
     @classmethod
@@ -121,7 +126,9 @@ class Registry:
         return self.folder.origin
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Let go of the database, once the index of fingerprints that is being written is."""
+        self.fingerprints.close()
+        self.features.close()
         self.engine.dispose()
 
     # -- writing
@@ -198,16 +205,19 @@ class Registry:
             return _shown(search.by_manifest_id(connection, manifest_id, self.size()), private)
 
     def find_binding(self, binding: Binding, *, distance: int = MAX_DISTANCE, private: bool = False) -> list[Claim]:
-        """All claims with a soft binding, nearest first, then earliest first.
+        """All claims with a soft binding, nearest (of features: most agreeing) first, then earliest first.
 
         distance: for fingerprints of 256 bits, 0..31; within it, none is missed. Raises RefusedError for an algorithm
         that is not known here or a value that it cannot have.
         """
         with reading(self.engine) as connection:
-            known = read.algorithms(connection).get(binding.alg)
+            known = self._algorithm(connection, binding.alg)
             if known is None:
                 raise RefusedError("unknown_algorithm", f"this registry knows no soft binding called {binding.alg:.60}")
-            return _shown(search.by_binding(connection, binding, known, self.size(), distance), private)
+            if known[1].match is Match.FEATURES:
+                return _shown(self.features.claims(connection, binding, known, self.size()), private)
+            found = search.by_binding(connection, binding, known, self.size(), self.fingerprints, distance)
+            return _shown(found, private)
 
     def claim(self, leaf: int, *, private: bool = False) -> Claim:
         """The claim in that place of the log. Raises RefusedError when there is none to be seen."""
@@ -284,6 +294,12 @@ class Registry:
             return submission
         except RefusedError as refusal:
             return refusal
+
+    def _algorithm(self, connection: Connection, name: str) -> tuple[int, Algorithm] | None:
+        """The algorithm and its number. Algorithms are only ever added, so that what is known needs no question."""
+        if name not in self._algorithms:
+            self._algorithms = read.algorithms(connection)
+        return self._algorithms.get(name)
 
     def _refuse_stranger(self, submission: Submission) -> None:
         """Nobody without a key fills the disk with manifests."""

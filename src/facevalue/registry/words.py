@@ -47,6 +47,7 @@ class Match(StrEnum):
 
     EXACT = "exact"
     HAMMING256 = "hamming256"  # 256 bits, within 31 of each other
+    FEATURES = "features"  # looked up by words that are shared, compared by geometry or in time (fingerprint.schemes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +64,30 @@ class Algorithm:
             raise RefusedError("bad_binding", f"a value of {self.name} is 32 bytes, not {len(value)}")
         if not 0 < len(value) <= MAX_VALUE_BYTES:
             raise RefusedError("bad_binding", f"a binding's value has 1 to {MAX_VALUE_BYTES} bytes, not {len(value)}")
+        if self.match is Match.FEATURES:
+            self._check_features(value)
         return value
+
+    def _check_features(self, value: bytes) -> None:
+        from facevalue.fingerprint.schemes import SCHEMES  # late: OpenCV takes its time, and few commands need it
+
+        if self.name not in SCHEMES:
+            raise RefusedError("bad_algorithm", f"this version does not know how features of {self.name:.60} compare")
+        try:
+            SCHEMES[self.name].words(value)
+        except ValueError as error:
+            raise RefusedError("bad_binding", f"a value of {self.name} is malformed: {error}") from None
 
 
 # What a new registry knows; `registry init --algorithm` adds more. Names of facevalue's own are reverse domain names.
 PDQ = Algorithm("org.facevalue.pdq.1", Kind.FINGERPRINT, Match.HAMMING256)
 WATERMARK = Algorithm("org.facevalue.watermark.1", Kind.WATERMARK)
+SPEECH_WATERMARK = Algorithm("org.facevalue.watermark.speech.1", Kind.WATERMARK)
 ISCC = Algorithm("io.iscc.v0", Kind.FINGERPRINT)
-ALGORITHMS = (PDQ, WATERMARK, ISCC)
+LOCAL = Algorithm("org.facevalue.local.1", Kind.FINGERPRINT, Match.FEATURES)
+CLIP = Algorithm("org.facevalue.clip.1", Kind.FINGERPRINT, Match.FEATURES)
+SOUND = Algorithm("org.facevalue.sound.1", Kind.FINGERPRINT, Match.FEATURES)
+ALGORITHMS = (PDQ, WATERMARK, SPEECH_WATERMARK, ISCC, LOCAL, CLIP, SOUND)
 
 
 def make_algorithm(text: str) -> Algorithm:
@@ -193,6 +210,7 @@ class Claim:
     """A registered entry as it is found again: leaf is its place in the log and its name here.
 
     how: what led to it, such as "content" or an algorithm's name. distance: bits, for a fingerprint; else None.
+    score: features that agree, for fingerprints that are compared by those; else None.
     """
 
     leaf: int
@@ -203,6 +221,7 @@ class Claim:
     revocations: tuple[Revocation, ...] = ()
     how: str = ""
     distance: int | None = None
+    score: int | None = None
 
     @property
     def revoked(self) -> bool:
@@ -220,6 +239,7 @@ class Claim:
             "revocations": [revocation.to_dict() for revocation in self.revocations],
             "matched_by": self.how,
             **({} if self.distance is None else {"distance": self.distance}),
+            **({} if self.score is None else {"score": self.score}),
         }
 
 

@@ -55,6 +55,9 @@ def open_engine(folder: Path, url: str | None = None) -> Engine:
 def reading(engine: Engine) -> Iterator[Connection]:
     """A connection to read through, errors of the database told in a sentence. Raises RegistryError."""
     with _plainly(), engine.connect() as connection:
+        if connection.dialect.name == "postgresql":
+            # A transaction there would show each statement what is new as well, and cost two more round trips.
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
         yield connection
 
 

@@ -5,26 +5,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from sqlalchemy import Connection, TextClause, select, text
+from sqlalchemy import BindParameter, Connection, bindparam, select
 
 from facevalue.registry.store import tables as t
-from facevalue.registry.store.bands import MAX_DISTANCE, distances, probe_keys
+from facevalue.registry.store.bands import MAX_DISTANCE
+from facevalue.registry.store.fingerprints import Fingerprints
 from facevalue.registry.words import Algorithm, Binding, Claim, Entry, Match, Revocation
 
 # SQLite takes only so many parameters; claims are fetched in pieces of this size.
 _PIECE = 500
 
-# One parameter holds all 272 keys, so that the statement is prepared once. Each dialect unpacks it in its own way;
-# CROSS JOIN fixes the order in SQLite: the keys first, then the index.
-_PROBES: Mapping[str, TextClause] = {
-    "sqlite": text("SELECT b.entry, b.value FROM json_each(:keys) AS k CROSS JOIN bands AS b ON b.key = k.value"),
-    "postgresql": text("SELECT b.entry, b.value FROM bands AS b WHERE b.key = ANY(CAST(:keys AS bigint[]))"),
-}
+# Made once: to put such a statement together costs more than to run it.
+_LEAVES: BindParameter[Any] = bindparam("leaves", expanding=True)
+_ENTRIES = select(t.entries).where(t.entries.c.leaf.in_(_LEAVES)).order_by(t.entries.c.leaf)
+_REVOCATIONS = select(t.revocations).where(t.revocations.c.entry.in_(_LEAVES)).order_by(t.revocations.c.leaf)
+_BINDINGS = (
+    select(t.bindings.c.entry, t.algorithms.c.name, t.bindings.c.value)
+    .join(t.algorithms, t.algorithms.c.id == t.bindings.c.algorithm)
+    .where(t.bindings.c.entry.in_(_LEAVES))
+    .order_by(t.bindings.c.id)
+)
 
 
 def by_content(connection: Connection, sha256: bytes, size: int) -> list[Claim]:
@@ -49,42 +52,26 @@ def by_leaf(connection: Connection, leaf: int, size: int) -> Claim | None:
 
 
 def by_binding(
-    connection: Connection, binding: Binding, known: tuple[int, Algorithm], size: int, distance: int = MAX_DISTANCE
+    connection: Connection,
+    binding: Binding,
+    known: tuple[int, Algorithm],
+    size: int,
+    fingerprints: Fingerprints,
+    distance: int = MAX_DISTANCE,
 ) -> list[Claim]:
     """The claims with that soft binding: nearest first, then earliest first.
 
-    known: the binding's algorithm and its number. distance: bits, at most MAX_DISTANCE, for fingerprints.
+    known: the binding's algorithm and its number. distance: bits, at most MAX_DISTANCE, for fingerprints, which are
+    looked up in that index.
     """
     number, algorithm = known
     if algorithm.match is Match.HAMMING256:
-        near = near_fingerprints(connection, number, algorithm.check(binding.value), distance)
+        near = fingerprints.of(number).near(connection, algorithm.check(binding.value), distance)
     else:
         wanted = select(t.bindings.c.entry).where(t.bindings.c.algorithm == number, t.bindings.c.value == binding.value)
         near = dict.fromkeys(int(entry) for entry in connection.scalars(wanted))
     claims = _claims(connection, [leaf for leaf in near if leaf < size], binding.alg, near)
     return sorted(claims, key=lambda claim: (claim.distance or 0, claim.leaf))
-
-
-def near_fingerprints(
-    connection: Connection, number: int, value: bytes, distance: int = MAX_DISTANCE
-) -> dict[int, int | None]:
-    """Every entry with a fingerprint (32 bytes) within the distance, and the smallest distance of each.
-
-    number: the algorithm's. Exact: all of them are found, and no other (see bands).
-    """
-    dialect = connection.dialect.name
-    probes = probe_keys(number, value)
-    parameter: Any = json.dumps(probes) if dialect == "sqlite" else probes
-    rows = connection.execute(_PROBES[dialect], {"keys": parameter}).all()
-    if not rows:
-        return {}
-    bits = distances(value, [row[1] for row in rows])
-    found: dict[int, int | None] = {}
-    for place in np.flatnonzero(bits <= min(distance, MAX_DISTANCE)).tolist():
-        entry, here = int(rows[place][0]), int(bits[place])
-        before = found.get(entry)
-        found[entry] = here if before is None else min(here, before)
-    return found
 
 
 def _where(connection: Connection, condition: Any, size: int, how: str) -> list[Claim]:
@@ -101,7 +88,7 @@ def _claims(connection: Connection, leaves: Sequence[int], how: str, near: Mappi
 
 
 def _piece(connection: Connection, leaves: Sequence[int], how: str, near: Mapping[int, int | None]) -> list[Claim]:
-    entries = connection.execute(select(t.entries).where(t.entries.c.leaf.in_(leaves)).order_by(t.entries.c.leaf)).all()
+    entries = connection.execute(_ENTRIES, {"leaves": leaves}).all()
     bindings = _bindings(connection, leaves)
     revocations = _revocations(connection, leaves)
     return [
@@ -133,22 +120,15 @@ def _entry(row: Any, bindings: Iterable[Binding]) -> Entry:
 
 
 def _bindings(connection: Connection, leaves: Sequence[int]) -> dict[int, list[Binding]]:
-    wanted = (
-        select(t.bindings.c.entry, t.algorithms.c.name, t.bindings.c.value)
-        .join(t.algorithms, t.algorithms.c.id == t.bindings.c.algorithm)
-        .where(t.bindings.c.entry.in_(leaves))
-        .order_by(t.bindings.c.id)
-    )
     found: dict[int, list[Binding]] = {}
-    for entry, name, value in connection.execute(wanted):
+    for entry, name, value in connection.execute(_BINDINGS, {"leaves": leaves}):
         found.setdefault(entry, []).append(Binding(name, bytes(value)))
     return found
 
 
 def _revocations(connection: Connection, leaves: Sequence[int]) -> dict[int, list[Revocation]]:
-    wanted = select(t.revocations).where(t.revocations.c.entry.in_(leaves)).order_by(t.revocations.c.leaf)
     found: dict[int, list[Revocation]] = {}
-    for row in connection.execute(wanted):
+    for row in connection.execute(_REVOCATIONS, {"leaves": leaves}):
         found.setdefault(row.entry, []).append(Revocation(int(row.leaf), row.by, row.reason, int(row.time)))
     return found
 

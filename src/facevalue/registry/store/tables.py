@@ -4,8 +4,8 @@
     entries      the claims on contents, each the leaf of that index
     revocations  which claim was withdrawn, by which leaf
     algorithms   the names of soft bindings that this registry knows, and how their values are compared
-    bindings     the soft bindings of each claim: fingerprints and watermarks
-    bands        each 256-bit fingerprint sixteen times, by sixteen of its bits: see bands.py
+    bindings     the soft bindings of each claim: fingerprints and watermarks. Rows are only ever added, with growing
+                 ids: fingerprints.py keeps an index of the 256-bit ones outside the database, and relies on that
     keys         who may write, and in which role
     nonces       what was submitted before
 
@@ -96,16 +96,6 @@ bindings = Table(
     Index("ix_bindings_value", "algorithm", "value"),
 )
 
-# The fingerprint itself stands in every row, so that a probe reads the candidates of a band in one go.
-bands = Table(
-    "bands",
-    metadata,
-    Column("key", BigInteger, primary_key=True, autoincrement=False),
-    Column("entry", BigInteger, primary_key=True, autoincrement=False),
-    Column("value", LargeBinary, primary_key=True),
-    sqlite_with_rowid=False,
-)
-
 keys = Table(
     "keys",
     metadata,
@@ -127,4 +117,4 @@ nonces = Table(
     UniqueConstraint("public", "nonce", name="uq_nonces_public"),
 )
 
-__all__ = ["algorithms", "bands", "bindings", "entries", "keys", "leaves", "metadata", "nonces", "revocations"]
+__all__ = ["algorithms", "bindings", "entries", "keys", "leaves", "metadata", "nonces", "revocations"]

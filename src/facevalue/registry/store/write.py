@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from facevalue.registry.store import tables as t
-from facevalue.registry.store.bands import band_keys
-from facevalue.registry.words import Algorithm, Binding, Entry, Key, Match
+from facevalue.registry.words import Algorithm, Binding, Entry, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def add_entries(
     entries: Sequence[tuple[Leaf, Entry, Key]],
     algorithms: Mapping[str, tuple[int, Algorithm]],
 ) -> None:
-    """Insert claims with their bindings and bands. Every binding's algorithm must be in `algorithms`."""
+    """Insert claims with their bindings. Every binding's algorithm must be in `algorithms`."""
     if not entries:
         return
     connection.execute(insert(t.entries), [_entry_row(*item) for item in entries])
@@ -53,20 +52,10 @@ def add_entries(
 def add_bindings(
     connection: Connection, pairs: Sequence[tuple[int, Binding]], algorithms: Mapping[str, tuple[int, Algorithm]]
 ) -> None:
-    """Insert bindings of entries, and the bands of those that are compared by Hamming distance."""
-    if not pairs:
-        return
-    rows = [{"entry": e, "algorithm": algorithms[b.alg][0], "value": b.value} for e, b in pairs]
-    connection.execute(insert(t.bindings), rows)
-    banded = [(e, b) for e, b in pairs if algorithms[b.alg][1].match is Match.HAMMING256]
-    bands: list[dict[str, Any]] = [
-        {"key": key, "entry": entry, "value": binding.value}
-        for entry, binding in banded
-        for key in band_keys(algorithms[binding.alg][0], binding.value)
-    ]
-    if bands:
-        # In the order of the index: neighbours share a page.
-        connection.execute(insert(t.bands), sorted(bands, key=lambda row: row["key"]))
+    """Insert bindings of entries. Every binding's algorithm must be in `algorithms`."""
+    if pairs:
+        rows = [{"entry": e, "algorithm": algorithms[b.alg][0], "value": b.value} for e, b in pairs]
+        connection.execute(insert(t.bindings), rows)
 
 
 def add_revocations(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
