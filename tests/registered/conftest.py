@@ -14,6 +14,13 @@ import make_credentials as kit
 from make_registry import Party
 
 
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A FACEVALUE_HOME of its own for every test: the keys of logs are remembered there."""
+    monkeypatch.setenv("FACEVALUE_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
 @pytest.fixture(scope="session")
 def trust(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The anchor of the test chain as a PEM file."""

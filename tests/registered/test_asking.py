@@ -226,6 +226,7 @@ class Fake(RemoteRegistry):
 
     def __init__(self, party: Party, **lies: Any) -> None:
         self.party, self.lies = party, lies
+        self.url = "https://fake.example"
 
     def facts(self) -> dict[str, Any]:
         return self.lies.get("facts", self.party.registry.facts())

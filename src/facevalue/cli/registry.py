@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facevalue.cli import registry_keys, registry_log
+from facevalue.cli import registry_find, registry_keys, registry_log
 from facevalue.cli.registry_open import Database, Folder, open_registry, root_of, shown_json
 from facevalue.cli.run import guarded, say
 from facevalue.errors import UsageError
 
 if TYPE_CHECKING:
+    from facevalue.exhibit import Exhibit
     from facevalue.registry import Action, Binding
 
 app = typer.Typer(
@@ -73,9 +74,10 @@ def serve_command(
 
     if host not in ("127.0.0.1", "::1", "localhost"):
         require_network(f"serving on {host}")
+    from facevalue.registered.prints import fingerprinter
     from facevalue.registry import create_app
 
-    service = create_app(open_registry(folder, db))
+    service = create_app(open_registry(folder, db), fingerprinter=fingerprinter())
     import uvicorn
 
     say(f"serving on http://{host}:{port}; stop with Ctrl-C")
@@ -105,13 +107,25 @@ def add_command(
         list[str] | None, typer.Option(metavar="NAME=HEX", help="A soft binding: fingerprint or watermark; repeatable.")
     ] = None,
     manifest: Annotated[Path | None, typer.Option(help="The C2PA manifest store (.c2pa) to keep beside it.")] = None,
-    asset_hash: Annotated[str | None, typer.Option(metavar="HEX", help="The hash of its C2PA hard binding.")] = None,
+    asset_hash: Annotated[
+        str | None, typer.Option(metavar="HEX", help="The hash of its C2PA hard binding; default the file's own.")
+    ] = None,
+    manifest_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="Its C2PA manifest's identifier; default the file's own.")
+    ] = None,
     private: Annotated[bool, typer.Option("--private", help="In the log, but shown to key holders only.")] = False,
+    bare: Annotated[
+        bool, typer.Option("--no-fingerprints", help="Do not register what finds copies of it again.")
+    ] = False,
     server: Server = None,
     out: Annotated[Path | None, typer.Option(help="Write the proof here.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Register an original. When it returns, the entry is durable and in the log."""
+    """Register an original. When it returns, the entry is durable and in the log.
+
+    What the credential in the file names, its manifest and the hash of its hard binding, is registered with it, and so
+    are the fingerprints by which copies of a picture, a clip or a sound are found again.
+    """
     from facevalue.exhibit import Exhibit
     from facevalue.registry import Entry
     from facevalue.registry.submission import Action
@@ -122,11 +136,13 @@ def add_command(
         "content_sha256": exhibit.sha256,
         "media_type": exhibit.media_type,
         "title": title,
-        "asset_hash": asset_hash,
-        "bindings": [b.to_dict() for b in (_binding(text) for text in binding or [])],
+        **_embedded(exhibit, store),
+        "bindings": [b.to_dict() for b in _bindings(exhibit, binding or [], bare=bare)],
         "private": private,
         **(_manifest_fields(store) if store is not None else {}),
     }
+    given = {"asset_hash": asset_hash, "manifest_id": manifest_id}
+    fields |= {name: text for name, text in given.items() if text is not None}
     entry = Entry.from_dict(fields)  # as strict with its own user as with a stranger
     proof = _send(folder, db, server, key, store, Action.REGISTER, {"entry": entry})
     _report(proof, out, as_json, f"{exhibit.name} is registered")
@@ -154,7 +170,7 @@ def revoke_command(
 @app.command("find")
 @guarded
 def find_command(
-    file: Annotated[str | None, typer.Argument(help="A file whose content to look for.")] = None,
+    file: Annotated[str | None, typer.Argument(help="A file, or a copy of one, to look for.")] = None,
     folder: Folder = None,
     db: Database = None,
     sha256: Annotated[str | None, typer.Option(metavar="HEX", help="A content, by its hash.")] = None,
@@ -163,13 +179,16 @@ def find_command(
     server: Server = None,
     as_json: Json = False,
 ) -> None:
-    """Find claims: all of them, earliest first, conflicting and revoked ones included."""
+    """Find claims: all of them, earliest first, conflicting and revoked ones included.
+
+    A FILE is looked for by its bytes, its credential, its watermark and its fingerprints, so that copies of an
+    original, crops, screenshots and excerpts are found too. A server is told hashes and fingerprints, not the file.
+    """
     if sum(question is not None for question in (file, sha256, binding, manifest_id)) != 1:
         raise UsageError("ask for one of: a FILE, --sha256, --binding, --manifest-id")
     if file is not None:
-        from facevalue.exhibit import Exhibit
-
-        sha256 = Exhibit.open(file).sha256
+        registry_find.find_file(file, folder, db, server, as_json=as_json)
+        return
     asked = _Question(sha256, binding, manifest_id)
     answer = _ask_server(server, asked) if server else _ask(folder, db, asked)
     if as_json:
@@ -277,6 +296,15 @@ def _print_claims(answer: dict[str, Any]) -> None:
         typer.echo("Several keys claim this. The earliest stands first; the registry does not decide between them.")
 
 
+def _bindings(exhibit: Exhibit, named: list[str], *, bare: bool) -> list[Binding]:
+    """Those that the user names, and the fingerprints of the file."""
+    from facevalue.registered.prints import bindings_of
+
+    given = [_binding(text) for text in named]
+    computed = [] if bare else bindings_of(exhibit)
+    return list(dict.fromkeys([*given, *computed]))
+
+
 def _binding(text: str) -> Binding:
     from facevalue.registry import Binding
 
@@ -288,6 +316,17 @@ def _binding(text: str) -> Binding:
     if not raw:
         raise UsageError("a binding is written NAME=HEX")
     return Binding.from_dict(Binding(name, raw).to_dict())
+
+
+def _embedded(exhibit: Exhibit, store: bytes | None) -> dict[str, str]:
+    """What the file's own credential, or the one in the store, names; a sentence on stderr where it is of no use."""
+    from facevalue.registered.embedded import embedded
+
+    found = embedded(exhibit, store)
+    if found.trouble:
+        say(f"{exhibit.name}: {found.trouble}: nothing of it is registered but what you name")
+    fields = {"manifest_id": found.manifest_id, "asset_hash": found.asset_hash.hex() if found.asset_hash else None}
+    return {name: text for name, text in fields.items() if text is not None}
 
 
 def _manifest_fields(store: bytes) -> dict[str, str]:

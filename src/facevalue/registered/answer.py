@@ -14,6 +14,9 @@ from typing import Any
 from facevalue.provenance import content
 from facevalue.provenance.outside import Answer, OutsideAnswer
 from facevalue.provenance.record import AxisStatus
+from facevalue.registered import recovery
+from facevalue.registered.embedded import asset_hash_of
+from facevalue.registered.ladder import Climb
 from facevalue.registered.sources import Known, Told
 
 _UNDECIDED = "The registry does not decide between them: the earliest stands first, and all are shown."
@@ -22,26 +25,37 @@ _NOT_BELIEVED = "The registry was not believed, because its log does not hold."
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What the file itself carries: its manifest's identifier, None without one, and how its content binding holds."""
+    """What the file itself carries: its manifest's identifier, None without one, and how its content binding holds.
+
+    asset_hash: the hash of that binding, where it holds.
+    """
 
     manifest: str | None = None
     binding: AxisStatus = AxisStatus.ABSENT
+    asset_hash: bytes | None = None
 
     @classmethod
     def of(cls, reading: Mapping[str, Any]) -> Carried:
         """From a reading (provenance.sandbox.read_credential)."""
         if reading.get("status") != "read":
             return cls()
-        return cls(str(reading.get("active") or "") or None, content.binding(reading, None).status)
+        status = content.binding(reading, None).status
+        kept = asset_hash_of(reading) if status in (AxisStatus.PASSED, AxisStatus.WARNING) else None
+        return cls(str(reading.get("active") or "") or None, status, kept)
 
 
-def answer(sha256: str, carried: Carried, known: Known) -> OutsideAnswer:
-    """What it amounts to for a file with that hash (hex) that carries this."""
-    if any(told.broken is not None for told in known.all):
+def answer(sha256: str, carried: Carried, known: Known, climbed: Climb | None = None) -> OutsideAnswer:
+    """What it amounts to for a file with that hash (hex) that carries this.
+
+    climbed: what the ladder found of a file that carries nothing and whose bytes are not registered.
+    """
+    if any(told.broken is not None for told in known.all) or (known.log is not None and known.log.wrong):
         return _unproven(known)
     others = [told for told in known.manifest if told.counts and told.entry.content.hex() != sha256]
     differs = bool(others) and carried.binding is AxisStatus.FAILED
     match = next((told for told in known.content if told.counts and told.entry.manifest_id), None)
+    if climbed is not None:
+        return _climbed(known, climbed)
     recovered = carried.manifest is None and match is not None
     withdrawn = bool(known.content) and all(told.revoked for told in known.content)
     status, summary = _differing(others[0]) if differs else _found(carried, known)
@@ -54,6 +68,21 @@ def answer(sha256: str, carried: Carried, known: Known) -> OutsideAnswer:
         content_differs=differs,
         summary=_recovery(match) if recovered and match else "",
         warnings=(summary,) if withdrawn and not differs else (),
+    )
+
+
+def _climbed(known: Known, climbed: Climb) -> OutsideAnswer:
+    """Of a file without a manifest, by its fingerprints and watermark."""
+    status, summary = _found(Carried(), known)
+    best = climbed.best
+    matched = recovery.stands(climbed)
+    return OutsideAnswer(
+        recovered=recovery.recovered(climbed),
+        registry=Answer(status, summary, _evidence(known), _details(known)),
+        log=_log(known),
+        matched=matched,
+        matched_by="soft binding",
+        summary=recovery.recovery(best) if matched and best else "",
     )
 
 
@@ -74,7 +103,7 @@ def unanswered(why: str, *, log_broken: bool = False) -> OutsideAnswer:
 def _unproven(known: Known) -> OutsideAnswer:
     """Claims are shown, and nothing rests on them."""
     log = _log(known)
-    told = f"Claims were found, but: {log.summary}"
+    told = f"Claims were found, but: {log.summary}" if known.all else _NOT_BELIEVED
     return OutsideAnswer(
         recovered=Answer(AxisStatus.UNKNOWN, _NOT_BELIEVED),
         registry=Answer(AxisStatus.UNKNOWN, told, _evidence(known), _details(known)),
@@ -97,6 +126,8 @@ def _found(carried: Carried, known: Known) -> tuple[AxisStatus, str]:
         return _of_content(known.content)
     if known.manifest:
         return _of_manifest(known.manifest, carried)
+    if known.similar:
+        return _of_similar(known.similar)
     what = "this content or the manifest that it carries" if carried.manifest else "this content"
     return AxisStatus.ABSENT, f"Nothing is registered here for {what}. That says nothing about the file."
 
@@ -128,6 +159,16 @@ def _of_manifest(claims: Sequence[Told], carried: Carried) -> tuple[AxisStatus, 
     return AxisStatus.STATED, f"{told}; whether the content is the same could not be compared."
 
 
+def _of_similar(claims: Sequence[Told]) -> tuple[AxisStatus, str]:
+    first = next((told for told in claims if told.counts), claims[0])
+    told = f"These bytes are not registered; what was registered by {first.publisher} on {first.time} is like them"
+    if not first.counts:
+        return AxisStatus.WARNING, f"{told}, and that was revoked."
+    if len({claim.key for claim in claims}) > 1:
+        return AxisStatus.WARNING, f"{told}. Several keys claim such content. {_UNDECIDED}"
+    return AxisStatus.STATED, f"{told}."
+
+
 def _evidence(known: Known) -> tuple[str, ...]:
     lines = [_line(told) for told in known.all]
     if known.total > len(lines):
@@ -150,7 +191,7 @@ def _details(known: Known) -> dict[str, Any]:
         "registry": known.origin,
         "entries": [told.to_dict() for told in known.all],
         "total": known.total,
-        "conflict": len({told.key for told in known.content}) > 1,
+        "conflict": len({told.key for told in known.content or known.similar}) > 1,
     }
 
 
@@ -163,8 +204,7 @@ def _recovered(carried: Carried, match: Told | None) -> Answer:
     if match is None:
         return Answer(
             AxisStatus.ABSENT,
-            "No manifest of exactly this content is registered here. "
-            "Only its hash was compared, no watermark and no fingerprint.",
+            "No manifest of exactly this content is registered here. It was asked for by its hash alone.",
         )
     kept = match.entry.manifest
     store = f"Its manifest store (sha256 {kept.hex()}) is kept by the registry." if kept else "No store of it is kept."
@@ -183,8 +223,11 @@ def _recovery(match: Told) -> str:
 
 
 def _log(known: Known) -> Answer:
-    details = {"log": known.origin, "log_key": known.log_key, "size": known.size}
+    details: dict[str, Any] = {"log": known.origin, "log_key": known.log_key, "size": known.size}
+    details |= {"key": str(known.log.standing), "key_since": known.log.since} if known.log else {}
     claims = known.all
+    if known.log is not None and known.log.wrong:
+        return Answer(AxisStatus.FAILED, known.log.sentence, (), details)
     if not claims:
         return Answer(AxisStatus.ABSENT, "No entry was found, so there was none to prove.", (), details)
     broken = [told for told in claims if told.broken is not None]
@@ -204,9 +247,12 @@ def _counted(leaves: int) -> str:
 
 
 def _bounds(known: Known) -> tuple[str, ...]:
-    return (
+    own_word = (
         f"The checkpoint is signed by {known.log_key}, which is the registry's own word: compare it with the key that "
-        "it publishes.",
+        "it publishes."
+    )
+    return (
+        known.log.sentence if known.log else own_word,
         "It was not compared with an earlier checkpoint, nor with what witnesses saw: that is what "
         "facevalue registry log monitor does.",
     )

@@ -6,6 +6,7 @@ word for word what the registry said. A database that was changed behind the log
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -13,12 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from facevalue.registered.known_logs import KeyCheck, check_key, remember
 from facevalue.registry.errors import ProofError, RegistryError
 from facevalue.registry.folder import POSTGRESQL, RegistryFolder
 from facevalue.registry.log.note import ED25519, VerifierKey, b64, parse_vkey
 from facevalue.registry.proof import Proven, verify_proof
 from facevalue.registry.submission import Action
-from facevalue.registry.words import Entry, check_text
+from facevalue.registry.words import Binding, Claim, Entry, check_text, decode_value
 
 if TYPE_CHECKING:
     from facevalue.registry import Registry
@@ -37,7 +39,7 @@ class Source(Protocol):
         """The registry's name ("origin"), its log's key ("log_key") and size ("size")."""
 
     def find(self, **question: str) -> Mapping[str, Any]:
-        """Public claims ("entries", earliest first, and "total") by sha256 or manifest_id."""
+        """Public claims ("entries" and "total") by sha256, asset_hash, manifest_id, or alg and value (base64)."""
 
     def proof(self, leaf: int) -> Mapping[str, Any]:
         """The proof of one leaf."""
@@ -50,9 +52,9 @@ class Opened:
         self.source, self.closing = source, closing
 
     @classmethod
-    def of(cls, registry: Registry, *, close: bool = False) -> Opened:
-        """A registry in this process."""
-        return cls(_Local(registry), registry if close else None)
+    def of(cls, registry: Registry, *, close: bool = False, private: bool = False) -> Opened:
+        """A registry in this process. private: its private claims are answered too."""
+        return cls(_Local(registry, private), registry if close else None)
 
     def __enter__(self) -> Source:
         return self.source
@@ -65,19 +67,27 @@ class Opened:
 @dataclass(frozen=True, slots=True)
 class _Local:
     registry: Registry
+    private: bool = False
 
     def facts(self) -> Mapping[str, Any]:
         return self.registry.facts()
 
     def find(self, **question: str) -> Mapping[str, Any]:
-        if "sha256" in question:
-            claims = self.registry.find_content(bytes.fromhex(question["sha256"]))
-        else:
-            claims = self.registry.find_manifest(question["manifest_id"])
+        claims = self._claims(question)
         return {"entries": [claim.to_dict() for claim in claims[:MAX_CLAIMS]], "total": len(claims)}
 
+    def _claims(self, question: Mapping[str, str]) -> list[Claim]:
+        if "sha256" in question:
+            return self.registry.find_content(bytes.fromhex(question["sha256"]), private=self.private)
+        if "asset_hash" in question:
+            return self.registry.find_asset_hash(bytes.fromhex(question["asset_hash"]), private=self.private)
+        if "alg" in question:
+            binding = Binding(question["alg"], decode_value(question["value"]))
+            return self.registry.find_binding(binding, private=self.private)
+        return self.registry.find_manifest(question["manifest_id"], private=self.private)
+
     def proof(self, leaf: int) -> Mapping[str, Any]:
-        return self.registry.proof(leaf)
+        return self.registry.proof(leaf, private=self.private)
 
 
 def is_address(where: str) -> bool:
@@ -85,7 +95,7 @@ def is_address(where: str) -> bool:
     return where.lower().startswith(("http://", "https://"))
 
 
-def open_source(path: Path) -> Opened:
+def open_source(path: Path, *, private: bool = False) -> Opened:
     """The registry in a folder; one that keeps its data in PostgreSQL is reached by FACEVALUE_REGISTRY_DB.
 
     Raises UsageError when there is none, RegistryError when it is damaged, MissingExtraError.
@@ -94,7 +104,7 @@ def open_source(path: Path) -> Opened:
     from facevalue.registry import Registry
 
     url = os.environ.get(DATABASE_VARIABLE) if folder.database == POSTGRESQL else None
-    return Opened.of(Registry.open(path, url=url), close=True)
+    return Opened.of(Registry.open(path, url=url), close=True, private=private)
 
 
 # -- what it told --------------------------------------------------------------------------------------------------
@@ -152,7 +162,8 @@ class Told:
 class Known:
     """All that a registry told. content: claims on these very bytes; manifest: on the manifest that the file carries.
 
-    Both earliest first, at most MAX_CLAIMS; total: how many different ones there are at least.
+    similar: on what the ladder found that the file is like. Each earliest first, at most MAX_CLAIMS; total: how many
+    different ones there are at least. log: how its key stands.
     """
 
     origin: str
@@ -160,16 +171,30 @@ class Known:
     size: int
     content: tuple[Told, ...] = ()
     manifest: tuple[Told, ...] = ()
+    similar: tuple[Told, ...] = ()
     total: int = 0
+    log: KeyCheck | None = None
 
     @property
     def all(self) -> tuple[Told, ...]:
         """Every claim once, earliest first."""
-        return tuple(told for _, told in sorted({told.leaf: told for told in (*self.content, *self.manifest)}.items()))
+        claims = (*self.content, *self.manifest, *self.similar)
+        return tuple(told for _, told in sorted({told.leaf: told for told in claims}.items()))
 
 
-def told_by(source: Source, sha256: str, manifest_id: str | None) -> Known:
-    """Ask for the content and, if there is one, for the manifest. Raises RegistryError."""
+@dataclass(frozen=True, slots=True)
+class KeyPolicy:
+    """Which key the log must have. given: by the user; where: the registry's address, None for a folder."""
+
+    given: VerifierKey | None = None
+    where: str | None = None
+
+
+def told_by(source: Source, sha256: str, manifest_id: str | None, keys: KeyPolicy | None = None) -> Known:
+    """Ask for the content and, if there is one, for the manifest. Raises RegistryError.
+
+    keys: what the log's key is measured by; a key under which every claim was proven is remembered then.
+    """
     facts = source.facts()
     try:
         key = parse_vkey(str(facts["log_key"]), (ED25519,))
@@ -182,7 +207,33 @@ def told_by(source: Source, sha256: str, manifest_id: str | None) -> Known:
     if manifest_id is not None and _MANIFEST_ID.fullmatch(manifest_id):
         manifest, more = _find(source, key, "manifest_id", manifest_id)
     both = len({told.leaf for told in content} & {told.leaf for told in manifest})
-    return Known(origin, str(key), size, tuple(content), tuple(manifest), total + more - both)
+    known = Known(origin, str(key), size, tuple(content), tuple(manifest), total=total + more - both)
+    if keys is None:
+        return known
+    check = check_key(key, keys.where, keys.given)
+    if known.all and all(told.broken is None for told in known.all):
+        with contextlib.suppress(OSError):  # a home that cannot be written to remembers nothing
+            remember(check, keys.where)
+    return replace(known, log=check)
+
+
+def told_of(source: Source, proven: dict[int, Told], **question: str) -> list[Told]:
+    """The claims that answer a question, at most MAX_CLAIMS, each proven by the registry's log or saying why not.
+
+    proven: those that were proven before, by leaf; the new ones are added. Raises RegistryError.
+    """
+    try:
+        key = parse_vkey(str(source.facts()["log_key"]), (ED25519,))
+    except (KeyError, TypeError, ValueError):
+        raise RegistryError("the registry does not say whose log it keeps") from None
+    rows = source.find(**question).get("entries")
+    if not isinstance(rows, Sequence):
+        raise RegistryError("the registry's answer holds no list of entries")
+    claims = [_claim(row) for row in rows[:MAX_CLAIMS]]
+    for told in claims:
+        if told.leaf not in proven:
+            proven[told.leaf] = _proven(source, key, told)
+    return [proven[told.leaf] for told in claims]
 
 
 def _find(source: Source, key: VerifierKey, name: str, value: str) -> tuple[list[Told], int]:
