@@ -9,6 +9,14 @@
       root.style.setProperty("--heat-opacity", String(Number(slider.value) / 100));
     });
   }
+  // A comparison: the slider uncovers the original from the left.
+  Array.prototype.forEach.call(document.querySelectorAll("input.seen"), function (seen) {
+    var viewer = seen.closest(".viewer");
+    seen.addEventListener("input", function () {
+      viewer.querySelector(".canvas").style.setProperty("--seen", seen.value + "%");
+      viewer.querySelector("input[id^=b]").checked = true;
+    });
+  });
   window.addEventListener("beforeprint", function () {
     var zoom = document.getElementById("zoom");
     if (zoom) { zoom.checked = false; }
