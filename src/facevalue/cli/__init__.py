@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from facevalue._version import __version__
-from facevalue.cli import check, models, mounts, registry, trust, verify
+from facevalue.cli import check, compare, identity, models, mounts, registry, sign, trust, verify
 from facevalue.cli.run import guarded, run
 
 app = typer.Typer(
@@ -40,6 +40,9 @@ def root(
 
 app.command("check")(guarded(check.check_command))
 app.command("verify")(guarded(verify.verify_command))
+app.command("compare")(guarded(compare.compare_command))
+app.command("sign")(guarded(sign.sign_command))
+app.add_typer(identity.app, name="identity")
 app.add_typer(models.app, name="models")
 app.add_typer(registry.app, name="registry")
 app.add_typer(trust.app, name="trust")

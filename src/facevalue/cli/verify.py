@@ -19,6 +19,10 @@ Registry = Annotated[
     str | None,
     typer.Option(metavar="WHERE", help="Ask this registry: its folder, or its http(s) address over the network."),
 ]
+LogKey = Annotated[
+    str | None,
+    typer.Option(metavar="VKEY", help="The key that the registry's log must have; remembered in FACEVALUE_HOME."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print the line of the state alone.")]
 Trust = Annotated[
     Path | None, typer.Option(metavar="PEM", help="Anchors of claim signers, in place of the published list.")
@@ -46,6 +50,7 @@ def verify_command(
     sidecar: Sidecar = None,
     online: Online = False,
     registry: Registry = None,
+    log_key: LogKey = None,
     as_json: Json = False,
     as_jsonl: Jsonl = False,
     quiet: Quiet = False,
@@ -74,6 +79,7 @@ def verify_command(
                 tsa_trust=tsa_trust,
                 sidecar=sidecar,
                 online=online,
+                log_key=log_key,
                 name=STDIN_NAME if stdin else None,
             )
             writer.take(found)
