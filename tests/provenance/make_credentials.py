@@ -7,6 +7,7 @@ import functools
 import io
 import json
 import struct
+import sys
 import wave
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -157,12 +158,38 @@ def drawing() -> bytes:
 
 
 @functools.cache
-def clip() -> bytes:
-    """A second of noise as MP4."""
+def tone(form: str, codec: str) -> bytes:
+    """A third of a second of noise in a container that PyAV writes."""
+    import av
+
+    buffer, rng = io.BytesIO(), np.random.default_rng(4)
+    with av.open(buffer, "w", format=form) as out:
+        stream = out.add_stream(codec, rate=16_000, layout="mono")
+        samples = rng.integers(-9_999, 9_999, (1, 16_000 // 3), np.int16)
+        frame = av.AudioFrame.from_ndarray(samples, format="s16", layout="mono")
+        frame.sample_rate = 16_000
+        for piece in av.AudioResampler(stream.format, "mono", 16_000, stream.frame_size or None).resample(frame):
+            out.mux(stream.encode(piece))
+        out.mux(stream.encode())
+    return buffer.getvalue()
+
+
+@functools.cache
+def still() -> bytes:
+    """A picture as HEIC."""
+    sys.path.insert(0, str(Path(__file__).parent.parent / "media"))
+    from make_heic import heic
+
+    return heic(np.random.default_rng(5).integers(0, 256, (64, 64, 3), np.uint8))
+
+
+@functools.cache
+def clip(form: str = "mp4") -> bytes:
+    """A second of noise, as MP4, MOV or AVI."""
     import av
 
     buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as out:
+    with av.open(buffer, "w", format=form) as out:
         stream = out.add_stream("mpeg4", rate=10)
         stream.width = stream.height = 64
         stream.pix_fmt = "yuv420p"

@@ -26,7 +26,6 @@ from facevalue.provenance.history import walk
 from facevalue.provenance.jumbf import BadStore, claim_and_signature, parse_store
 from facevalue.provenance.record import AxisStatus
 from facevalue.provenance.reduce import MAX_TEXT, kind_of, reduce_report
-from facevalue.provenance.remote import hosts_to_ask, is_public
 from facevalue.provenance.settings import EngineSettings
 from facevalue.provenance.signer import judge_signer
 from facevalue.provenance.trust import (
@@ -66,8 +65,6 @@ class TestSettings:
             {"tsa_anchors": b"bytes"},
             {"ekus": ()},
             {"ekus": ("emailProtection",)},
-            {"hosts": ("https://a.example/x",)},
-            {"fetch_manifest": True},
         ],
     )
     def test_a_value_of_the_wrong_form_is_refused(self, wrong: dict[str, Any]) -> None:
@@ -426,31 +423,3 @@ class TestLists:
         assert (found.source, found.anchors) == ("pulled", (kit.root().certificate,))
         self.snapshot().path.write_bytes(b"tampered with")
         assert trust_set().missing == ("one",)
-
-
-class TestOnline:
-    def test_only_public_hosts_that_the_file_names_are_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        import socket
-
-        known = {"a.example": "93.184.216.34", "inside.example": "10.0.0.7"}
-
-        def resolve(host: str, port: object) -> list[Any]:
-            if host not in known:
-                raise OSError
-            return [(socket.AF_INET, 1, 6, "", (known[host], 0))]
-
-        monkeypatch.setattr(socket, "getaddrinfo", resolve)
-        assert hosts_to_ask({"remote": "https://a.example/m.c2pa"}) == ("a.example",)
-        for address in (
-            "http://a.example/m",
-            "https://inside.example/m",
-            "https://gone.example",
-            "file:///x",
-            "https://[",
-            7,
-        ):
-            assert hosts_to_ask({"remote": address}) == ()
-
-    @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "10.1.2.3", "169.254.169.254", "0.0.0.0"])
-    def test_addresses_of_this_network_are_not_public(self, host: str) -> None:
-        assert not is_public(host)

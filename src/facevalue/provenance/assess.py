@@ -87,6 +87,15 @@ def _notes(reading: Row) -> list[str]:
     remote = reading.get("remote")
     if not remote:
         return []
+    fetched = reading.get("fetched")
+    if fetched and "bytes" in fetched:
+        return [
+            f"The manifest was fetched from where the file says that it is kept ({fetched['bytes']:,} bytes): {remote}"
+        ]
+    if fetched:
+        return [
+            f"The file names a manifest that is kept elsewhere; it could not be fetched: {fetched['why']}: {remote}"
+        ]
     if reading.get("status") == "read":
         return [f"The file also names a manifest that is kept elsewhere: {remote}"]
     return [f"The file names a manifest that is kept elsewhere and was not fetched (that needs --online): {remote}"]

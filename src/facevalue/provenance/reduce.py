@@ -182,6 +182,7 @@ def _bindings(store: Tree) -> Iterator[dict[str, Any]]:
                 "label": text(label),
                 "kind": kind,
                 "alg": _maybe(entry.get("alg")),
+                "hash": _maybe(entry.get("hash")),
                 "exclusions": [e for e in items(entry, "exclusions") if isinstance(e, Mapping)],
                 "boxes": [b for b in items(entry, "boxes") if isinstance(b, Mapping)],
             }

@@ -20,6 +20,7 @@ from facevalue.provenance.trust import PULL_HINT, AnchorKind, TrustSet
 _TRUST_NOT = "That a list vouches for the signer does not make what they sign true; it says who answers for it."
 _TIME_NOT = "A time stamp shows that the credential existed then, not when the content was recorded."
 _REVOKED_NOT = "What was recorded when it was signed does not show what was revoked since."
+_ASKED_NOT = "An answer holds for the moment at which it was given; a key may be lost before its owner says so."
 
 Row = Mapping[str, Any]
 
@@ -42,8 +43,10 @@ def judge_signer(reading: Row, lists: TrustSet, now: datetime.datetime) -> Signe
     time, stamped = _time(reading, signature, codes, lists)
     moment = stamped or now
     result = check_claim_chain(chain, lists.of(AnchorKind.CLAIM), moment)
-    stapled = read_stapled(signature.get("ocsp") or [], chain)
-    revocation = _revocation(codes, stapled, stamped)
+    anchors, asked = lists.of(AnchorKind.CLAIM), reading.get("asked")
+    stapled = read_stapled(signature.get("ocsp") or [], chain, anchors)
+    stapled += read_stapled([a["response"] for a in asked or [] if "response" in a], chain, anchors, now)
+    revocation = _revocation(codes, stapled, stamped, asked)
     trust, trusted = _trust(reading, chain, result, codes, lists, stamped)
     return SignerFacts(trust, time, revocation, trusted and revocation.status is not AxisStatus.FAILED)
 
@@ -171,8 +174,16 @@ def _parse(stated: object) -> datetime.datetime | None:
 # -- revocation ----------------------------------------------------------------------------------------------------
 
 
-def _revocation(codes: Mapping[str, Row], stapled: Sequence[Stapled], stamped: datetime.datetime | None) -> Axis:
-    details = {"stapled": [_stapled(s) for s in stapled]}
+def _revocation(
+    codes: Mapping[str, Row],
+    stapled: Sequence[Stapled],
+    stamped: datetime.datetime | None,
+    asked: Sequence[Row] | None,
+) -> Axis:
+    """asked: whom the user had asked now (online.ask_revocation); None when they did not want anybody to be asked."""
+    details: dict[str, Any] = {"stapled": [_stapled(s) for s in stapled if not s.asked]}
+    if asked is not None:
+        details |= {"asked": [_stapled(s) for s in stapled if s.asked], "responders": [a["by"] for a in asked]}
     said = next((s for s in stapled if s.genuine and s.status == "revoked"), None)
     engine = [c for c in codes if c.endswith(".revoked")]
     if said and stamped and said.revoked and said.revoked > stamped:
@@ -181,17 +192,29 @@ def _revocation(codes: Mapping[str, Row], stapled: Sequence[Stapled], stamped: d
     if said or engine:
         summary = "The signer's certificate was revoked."
         return Axis("revocation", AxisStatus.FAILED, summary, _REVOKED_NOT, tuple(engine), details)
-    good = next((s for s in stapled if s.genuine and s.status == "good"), None)
+    good = max((s for s in stapled if s.genuine and s.status == "good"), key=lambda s: s.asked, default=None)
+    silent = tuple(f"{a['by']} gave no answer: {a['why']}." for a in asked or () if "why" in a)
+    if good and good.asked:
+        summary = f"The certificate is not revoked, says the authority, asked now (answer of {good.produced:%Y-%m-%d})."
+        return Axis("revocation", AxisStatus.PASSED, summary, _ASKED_NOT, silent, details)
     if good or any(c.endswith(".ocsp.notRevoked") for c in codes):
         day = f" on {good.produced:%Y-%m-%d}" if good else ""
         summary = f"The certificate was not revoked{day}, as the authority's answer recorded in the file says."
-        return Axis("revocation", AxisStatus.PASSED, summary, _REVOKED_NOT, (), details)
+        return Axis("revocation", AxisStatus.PASSED, summary, _REVOKED_NOT, silent, details)
     if stapled:
-        summary = "An answer about revocation is recorded, but nobody who may give it signed it, or it is undecided."
-        return Axis("revocation", AxisStatus.UNKNOWN, summary, _REVOKED_NOT, (), details)
-    summary = (
-        "Nothing about revocation is recorded in the file, and nobody was asked: that needs the network (--online)."
+        summary = (
+            "There is an answer about revocation, but nobody who may give it signed it, or it is old or undecided."
+        )
+        return Axis("revocation", AxisStatus.UNKNOWN, summary, _REVOKED_NOT, silent, details)
+    if silent:
+        summary = "Nothing about revocation is recorded in the file, and the authority gave no answer now."
+        return Axis("revocation", AxisStatus.NOT_AVAILABLE, summary, _ASKED_NOT, silent, details)
+    whom = (
+        "nobody was asked: that needs the network (--online)"
+        if asked is None
+        else "the certificate names nobody to ask"
     )
+    summary = f"Nothing about revocation is recorded in the file, and {whom}."
     return Axis("revocation", AxisStatus.NOT_ASKED, summary, _REVOKED_NOT, (), details)
 
 

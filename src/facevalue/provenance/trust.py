@@ -12,7 +12,6 @@ import contextlib
 import datetime
 import functools
 import hashlib
-import importlib.util
 import os
 import re
 import tempfile
@@ -26,6 +25,7 @@ from cryptography import x509
 
 from facevalue.errors import ModelError, UsageError
 from facevalue.home import home, require_network
+from facevalue.installed import package_folders
 from facevalue.models import Progress, download_wheel
 
 PACKAGE, VERSION = "encypher-c2pa", "1.7.1"
@@ -213,9 +213,8 @@ def installed(snapshot: Snapshot) -> TrustList | None:
 @functools.cache
 def _libraries() -> tuple[Path, ...]:
     """Libraries of the installed package, without importing it."""
-    spec = importlib.util.find_spec(_MODULE)
-    folders = spec.submodule_search_locations if spec else None
-    return tuple(p for folder in folders or () for p in sorted(Path(folder).iterdir()) if _LIBRARY.fullmatch(p.name))
+    folders = package_folders(_MODULE)
+    return tuple(p for folder in folders for p in sorted(folder.iterdir()) if _LIBRARY.fullmatch(p.name))
 
 
 @functools.lru_cache(maxsize=16)
