@@ -7,6 +7,7 @@ import os
 
 from hypothesis import settings
 
-settings.register_profile("same", derandomize=True, print_blob=True)
-settings.register_profile("explore", print_blob=True)
+# No deadline: how long an example takes says more about the machine than about the property.
+settings.register_profile("same", derandomize=True, print_blob=True, deadline=None)
+settings.register_profile("explore", print_blob=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))

@@ -11,15 +11,20 @@ import typer
 
 from facevalue.errors import DecodeError, FacevalueError, MissingExtraError, UnreadableError, UsageError
 from facevalue.installed import package_file
+from facevalue.lab.gan.cli import app as gan
 
 app = typer.Typer(no_args_is_help=True, help="Make labelled forgeries, send pictures on trips, train examiners.")
+app.add_typer(gan, name="gan")
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
 
 
-def _pictures(paths: list[Path]) -> list[Path]:
+MOVING_SUFFIXES = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".wav", ".mp3", ".m4a", ".ogg", ".opus", ".flac", ".amr"}
+
+
+def _pictures(paths: list[Path], suffixes: set[str] = PICTURE_SUFFIXES) -> list[Path]:
     found: list[Path] = []
     for path in paths:
-        found += sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES) if path.is_dir() else [path]
+        found += sorted(p for p in path.iterdir() if p.suffix.lower() in suffixes) if path.is_dir() else [path]
     if not found:
         raise UsageError("no pictures were given")
     return found
@@ -48,41 +53,58 @@ def forge(
 
 @app.command()
 def launder(
-    pictures: Annotated[list[Path], typer.Argument(help="Pictures or folders of pictures.")],
+    exhibits: Annotated[list[Path], typer.Argument(help="Pictures, clips, recordings, or folders of them.")],
     out: Annotated[Path, typer.Option(help="Folder for the copies.")],
-    preset: Annotated[str, typer.Option(help="The trip; 'list' prints the names.")] = "whatsapp",
-    seed: Annotated[int, typer.Option()] = 0,
+    preset: Annotated[
+        str, typer.Option(help="The trip, or several in turn: whatsapp+screenshot; 'list' prints the names.")
+    ] = "whatsapp",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same copies.")] = 0,
 ) -> None:
-    """Send pictures on a trip: chat apps, screenshots, crops, codecs, print-like noise.
+    """Send exhibits on a trip: chat apps, screenshots, television, a filmed screen, a phone line, prints, codecs.
 
-    Metadata do not survive, so the declaration of a picture that says it was made or composited is written again.
+    Metadata do not survive, so the declaration of what says it was made or composited is written again.
     """
     import zlib
 
-    from facevalue.lab.forge import declared_type, read_media, save_copy
-    from facevalue.lab.launder import PRESETS
-    from facevalue.lab.launder import launder as run
+    from facevalue.lab.launder import JOINED, PRESETS
 
     if preset == "list":
         typer.echo("\n".join(PRESETS))
         return
-    if preset not in PRESETS:
-        raise UsageError(f"unknown preset '{preset}'; one of: {', '.join(PRESETS)}")
+    if unknown := [name for name in preset.split(JOINED) if name not in PRESETS]:
+        raise UsageError(f"unknown preset '{unknown[0]}'; one of: {', '.join(PRESETS)}")
     out.mkdir(parents=True, exist_ok=True)
     count = 0
-    for path in _pictures(pictures):
+    for path in _pictures(exhibits, PICTURE_SUFFIXES | MOVING_SUFFIXES):
         try:
-            media, _ = read_media(path)
+            target = _laundered(path, out, preset, seed ^ zlib.crc32(path.name.encode()))
         except (DecodeError, UnreadableError) as error:
             _say(f"{path.name}: {error}")
             continue
-        target = out / f"{path.stem}-{preset}.png"
-        copy = run(media.picture.pixels, preset, seed ^ zlib.crc32(path.name.encode()))
-        save_copy(copy, target, declared_type(media.facts), f"facevalue lab: {preset}")
         typer.echo(str(target))
         count += 1
     if not count:
         raise UsageError("nothing was laundered")
+
+
+def _laundered(path: Path, out: Path, preset: str, seed: int) -> Path:
+    """The copy of one exhibit: PNG for a picture, MP4 for a clip or a recording."""
+    from facevalue.exhibit import Exhibit, is_clip_type
+    from facevalue.lab.forge import declared_type, read_media, save_copy
+    from facevalue.lab.launder import launder as launder_picture
+
+    exhibit = Exhibit.open(path)
+    if is_clip_type(exhibit.media_type):
+        from facevalue.lab.launder_moving import launder_moving
+
+        target = out / f"{path.stem}-{preset}{'.m4a' if exhibit.media_type.startswith('audio/') else '.mp4'}"
+        target.write_bytes(launder_moving(exhibit, preset, seed))
+        return target
+    media, _ = read_media(path)
+    target = out / f"{path.stem}-{preset}.png"
+    copy = launder_picture(media.picture.pixels, preset, seed)
+    save_copy(copy, target, declared_type(media.facts), f"facevalue lab: {preset}")
+    return target
 
 
 def _say(line: str) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 Pixels = npt.NDArray[np.uint8]
 Step = Callable[[Pixels, np.random.Generator], Pixels]
+JOINED = "+"  # between the names of trips taken one after the other
 
 
 def through_codec(pixels: Pixels, codec: str, quality: int, subsampling: int = 2) -> Pixels:
@@ -161,6 +162,43 @@ def print_like() -> Step:
     return step
 
 
+def screen_photo() -> Step:
+    """A screen photographed with a phone: a slight perspective, moire of its raster, uneven light, a soft lens."""
+
+    def step(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+        height, width = pixels.shape[:2]
+        corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        moved = corners + (rng.uniform(-0.025, 0.025, (4, 2)) * (width, height)).astype(np.float32)
+        warp = cv2.getPerspectiveTransform(corners, moved)
+        seen = cv2.warpPerspective(pixels, warp, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+        rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+        angle, period = rng.uniform(0, np.pi), rng.uniform(2.1, 4.5)
+        wave = np.sin((rows * np.cos(angle) + columns * np.sin(angle)) * (2 * np.pi / period))
+        light = (
+            1 + rng.uniform(-0.15, 0.15) * (rows / height - 0.5) + rng.uniform(-0.15, 0.15) * (columns / width - 0.5)
+        )
+        shade = light * (1 + rng.uniform(0.01, 0.05) * wave)
+        out = np.clip(np.asarray(seen, np.float32) * shade[..., None], 0, 255).astype(np.uint8)
+        return tone(0.1)(blur(0.4, 0.9)(out, rng), rng)
+
+    return step
+
+
+def broadcast() -> Step:
+    """Roughly what television does: overscan, fields shifted against each other, soft chroma, sharpened luma."""
+
+    def step(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+        cut = crop(0.95, 0.99)(pixels, rng)
+        shifted = cut.copy()
+        shifted[1::2] = np.roll(cut, int(rng.integers(0, 2)), axis=1)[1::2]
+        lumas = cv2.cvtColor(shifted, cv2.COLOR_RGB2YCrCb)
+        lumas[..., 1:] = cv2.GaussianBlur(lumas[..., 1:], (0, 0), float(rng.uniform(1.0, 2.0)))
+        lumas[..., 0] = np.round(lumas[..., 0] / 255.0 * 219) / 219 * 255  # studio range, 16 to 235, and back
+        return sharpen(0.3, 0.8)(np.asarray(cv2.cvtColor(lumas, cv2.COLOR_YCrCb2RGB), np.uint8), rng)
+
+    return step
+
+
 PRESETS: dict[str, Sequence[Step]] = {
     "jpeg_chain": (jpeg(70, 92), jpeg(55, 85), jpeg(60, 90)),
     "whatsapp": (fit(1600), jpeg(68, 80)),
@@ -173,6 +211,8 @@ PRESETS: dict[str, Sequence[Step]] = {
     "avif": (avif(),),
     "blur": (blur(0.6, 1.6), jpeg(75, 92)),
     "sharpen": (sharpen(), jpeg(75, 92)),
+    "tv": (fit(1920), broadcast(), jpeg(60, 85)),
+    "phone": (screen_photo(), noise(1.5, 5.0), jpeg(80, 93)),
     "print": (print_like(), jpeg(75, 92)),
     "q70": (jpeg(70, 70),),
     "q50": (jpeg(50, 50),),
@@ -180,12 +220,12 @@ PRESETS: dict[str, Sequence[Step]] = {
 
 
 def launder(pixels: Pixels, preset: str, seed: int) -> Pixels:
-    """Send a picture, uint8 RGB (H, W, 3), on one named trip. The same seed gives the same pixels.
+    """Send a picture, uint8 RGB (H, W, 3), on a trip, or on several: "whatsapp+screenshot" takes one after the other.
 
-    Raises KeyError for a preset that is not in PRESETS.
+    The same seed gives the same pixels. Raises KeyError for a preset that is not in PRESETS.
     """
     rng = np.random.default_rng(seed)
-    for step in PRESETS[preset]:
+    for step in [step for name in preset.split(JOINED) for step in PRESETS[name]]:
         pixels = step(pixels, rng)
     return pixels
 

@@ -38,11 +38,11 @@ CODECS: dict[str, Codec] = {
 }
 
 
-def encode(samples: Samples, codec: str) -> bytes:
-    """int16 (n,) at 16 kHz as a file of one of CODECS. Raises UsageError for an unknown one or one not built in."""
-    if codec not in CODECS:
+def encode(samples: Samples, codec: str | Codec) -> bytes:
+    """int16 (n,) at 16 kHz as a file of a codec or one of CODECS. Raises UsageError for one unknown or not built in."""
+    if not isinstance(codec, Codec) and codec not in CODECS:
         raise UsageError(f"a codec is one of {', '.join(CODECS)}")
-    spec = CODECS[codec]
+    spec = codec if isinstance(codec, Codec) else CODECS[codec]
     buffer = io.BytesIO()
     try:
         with av.open(buffer, "w", format=spec.container) as out:
@@ -61,7 +61,7 @@ def encode(samples: Samples, codec: str) -> bytes:
                     out.mux(stream.encode(piece))
             out.mux(stream.encode(None))
     except (av.FFmpegError, ValueError) as error:
-        raise UsageError(f"{codec} cannot be written by this build: {type(error).__name__}") from error
+        raise UsageError(f"{spec.encoder} cannot be written by this build: {type(error).__name__}") from error
     return buffer.getvalue()
 
 
@@ -77,8 +77,8 @@ def decode(data: bytes) -> Samples:
     return np.concatenate(parts) if parts else np.zeros(0, np.int16)
 
 
-def trip(samples: Samples, codec: str) -> Samples:
-    """There and back through one of CODECS, aligned with the original to the sample where the codec delays."""
+def trip(samples: Samples, codec: str | Codec) -> Samples:
+    """There and back through a codec or one of CODECS, aligned to the sample where the codec delays."""
     back = decode(encode(samples, codec))
     return align(samples, back)
 
