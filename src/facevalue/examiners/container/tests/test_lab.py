@@ -22,6 +22,7 @@ def shots(count: int = 80) -> edit_clips.Shots:
     return edit_clips.Shots(frames, 25)
 
 
+@pytest.mark.slow
 def test_every_treatment_makes_a_clip_that_decodes_and_the_seed_decides_it() -> None:
     made = edit_clips.make(shots(), np.random.default_rng(1))
     names = {m.treatment for m in made}
