@@ -1,9 +1,9 @@
 """Statistics of every clip on several journeys, made once and kept: what the voice machines are trained from.
 
-View 0 is the clip as it is, the next are the clip after random journeys (voice_channel), every other time two seconds of
-it, and the last is two seconds of the clip as it is, since short segments are judged too. Clips of one utterance take
-the same journeys, so that nothing but the voice tells a spoof from its ground truth. The machines learn from all views;
-the first JUDGED calibrate and are reported.
+View 0 is the clip as it is, the next are the clip after random journeys (voice_channel), every other time two seconds
+of it, and the last is two seconds of the clip as it is, since short segments are judged too. Clips of one utterance
+take the same journeys, so that nothing but the voice tells a spoof from its ground truth. The machines learn from all
+views; the first JUDGED calibrate and are reported.
 """
 
 from __future__ import annotations
