@@ -44,6 +44,6 @@ def _in_clip(exhibit: Exhibit) -> Reading | None:
 def in_sound(sound: Sound) -> Reading | None:
     """The mark in a decoded sound; None also where it is too short to hold one."""
     try:
-        return speech.read(np.asarray(sound.samples / np.float32(32768), np.float32), SAMPLE_RATE_HZ)
+        return speech.read(sound.samples, SAMPLE_RATE_HZ)
     except UsageError:
         return None

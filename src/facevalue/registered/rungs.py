@@ -192,7 +192,7 @@ def _read(prints: Prints) -> list[tuple[str, watermark.Reading]]:
         if found is not None:
             return [(watermark.PICTURE_ALGORITHM, found)]
         if prints.samples is not None:
-            heard = watermark.speech.read(np.asarray(prints.samples, np.float32) / np.float32(32768), sound.RATE_HZ)
+            heard = watermark.speech.read(prints.samples, sound.RATE_HZ)
             return [(watermark.SPEECH_ALGORITHM, heard)] if heard is not None else []
     except UsageError:  # too small, or too short, to hold a mark
         pass

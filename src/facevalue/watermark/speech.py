@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,7 @@ _LIMIT_DB = 5.0
 # changed by more than the cap.
 _GOAL_DB, _REJECTED, _CAP_DB = 3.0, 0.5, 2.5
 _STEPS = 2
+_SHAPE = "a sound is an array of finite numbers, float32 (n,), mono"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +72,16 @@ def embed(samples: Samples, rate: int, payload: Payload) -> MarkedSound:
     return MarkedSound(marked, 10 * float(np.log10(max(power, 1e-12) / max(change, 1e-12))))
 
 
-def read(samples: Samples, rate: int) -> Reading | None:
+def read(samples: Samples | npt.NDArray[np.int16], rate: int) -> Reading | None:
     """The payload, wherever the sound was cut out of the marked one; None where none is read above chance.
 
-    samples, rate: as for embed(), at least MIN_READ_S. Raises UsageError for anything else.
+    samples, rate: as for embed(), or int16, at least MIN_READ_S; perhaps a memory map, of which a stretch at a time is
+    in memory. Raises UsageError for anything else.
     """
-    sound = _checked(samples, rate, MIN_READ_S, "read")
-    spans = _stretches(len(sound) / rate)
+    _check_shape(samples, rate, MIN_READ_S, "read")
+    spans = _stretches(len(samples) / rate)
     for start, stop in spans:
-        piece = sound[round(start * rate) : round(stop * rate)]
+        piece = _as_float(samples[round(start * rate) : round(stop * rate)])
         soft, starts = _received(speech_cells.contrasts(speech_cells.energies(piece, rate)))
         found = evidence.weighed(soft, STARTS * len(spans)) if len(soft) else None
         if found:
@@ -88,13 +91,25 @@ def read(samples: Samples, rate: int) -> Reading | None:
 
 
 def _checked(samples: Samples, rate: int, seconds: float, what: str) -> Samples:
+    _check_shape(samples, rate, seconds, what)
+    return _as_float(samples)
+
+
+def _check_shape(samples: npt.NDArray[Any], rate: int, seconds: float, what: str) -> None:
     if rate < MIN_RATE_HZ:
         raise UsageError(f"speech is marked and read from {MIN_RATE_HZ} Hz up, not at {rate} Hz")
-    sound = np.asarray(samples, np.float32)
-    if sound.ndim != 1 or not bool(np.isfinite(sound).all()):
-        raise UsageError("a sound is an array of finite numbers, float32 (n,), mono")
-    if len(sound) < seconds * rate:
-        raise UsageError(f"a sound needs {seconds:g} s to be {what}; this one has {len(sound) / rate:.1f} s")
+    if samples.ndim != 1:
+        raise UsageError(_SHAPE)
+    if len(samples) < seconds * rate:
+        raise UsageError(f"a sound needs {seconds:g} s to be {what}; this one has {len(samples) / rate:.1f} s")
+
+
+def _as_float(samples: npt.NDArray[Any]) -> Samples:
+    """float32, full scale 1. Raises UsageError for what is not finite."""
+    scale = np.float32(1 / 32768 if samples.dtype == np.int16 else 1)
+    sound = np.asarray(samples, np.float32) * scale
+    if not bool(np.isfinite(sound).all()):
+        raise UsageError(_SHAPE)
     return sound
 
 

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -192,6 +192,14 @@ def test_resume_passes_over_a_damaged_checkpoint(run: Path, longer: Longer, tmp_
     assert same(made, checkpoint.found(run)[-1])
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl-C as in a foreground process; what a shell starts in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_ctrl_c_writes_a_checkpoint_first(
     run: Path, folder: Path, longer: Longer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,7 +219,7 @@ def test_ctrl_c_writes_a_checkpoint_first(
     assert curve(tmp_path / "run") == curve(run)
 
 
-def test_the_second_ctrl_c_does_not_wait() -> None:
+def test_the_second_ctrl_c_does_not_wait(interruptible: None) -> None:
     with Stop() as stop:
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.asked

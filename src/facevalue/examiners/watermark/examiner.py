@@ -65,8 +65,7 @@ def _readings(subject: Subject) -> Iterator[tuple[str, str, Reading | None]]:
     except UsageError:
         pass
     if footage is not None and footage.sound is not None and _long_enough(footage.sound):
-        samples = np.asarray(footage.sound.samples / np.float32(32768), np.float32)
-        yield "the sound", SPEECH_ALGORITHM, speech.read(samples, SAMPLE_RATE_HZ)
+        yield "the sound", SPEECH_ALGORITHM, speech.read(footage.sound.samples, SAMPLE_RATE_HZ)
 
 
 def _frames(footage: Footage) -> list[picture.Pixels]:
