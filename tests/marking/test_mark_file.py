@@ -109,7 +109,8 @@ def test_other_pictures(photo: Image.Image, tmp_path: Path, name: str, options: 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
 def test_avif(photo: Image.Image, tmp_path: Path) -> None:
-    marked(saved(photo, tmp_path / "a.avif", quality=85, speed=9))
+    with Image.open(marked(saved(photo, tmp_path / "a.avif", quality=85, speed=9))) as after:
+        assert (after.format, after.size) == ("AVIF", photo.size)
 
 
 def test_grey_and_palette_pictures(photo: Image.Image, tmp_path: Path) -> None:

@@ -35,6 +35,18 @@ def write_report(exam: Examination, path: Path) -> Path:
         raise UnreadableError(f"cannot write {path}: {error.strerror or error}") from None
 
 
+def write_by_suffix(path: Path, as_json: Callable[[], bytes], as_html: Callable[[], str]) -> Path:
+    """Write what the suffix asks for: bytes of JSON, or a page as UTF-8. Raises as write_report does."""
+    check_suffix(path)
+    text = as_json() if path.suffix.lower() == ".json" else as_html().encode("utf-8", "backslashreplace")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
+    except OSError as error:
+        raise UnreadableError(f"cannot write {path}: {error.strerror or error}") from None
+    return path
+
+
 def _writer(suffix: str) -> Callable[[Examination, Path], Path]:
     # Imported late: a JSON report needs no template engine.
     if suffix == ".json":
@@ -46,4 +58,4 @@ def _writer(suffix: str) -> Callable[[Examination, Path], Path]:
     return write_html
 
 
-__all__ = ["SUFFIXES", "check_suffix", "write_report"]
+__all__ = ["SUFFIXES", "check_suffix", "write_by_suffix", "write_report"]

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from facevalue.errors import UnreadableError
-from facevalue.reports import check_suffix, overlay
+from facevalue.reports import overlay, write_by_suffix
 from facevalue.reports.layers import BoxView, place_box
 from facevalue.reports.terminal import Line, print_line, put
 from facevalue.reports.words import plain
@@ -78,18 +77,7 @@ def write_comparison(found: Comparison, path: Path) -> Path:
 
     Raises UsageError for another suffix and UnreadableError when the path cannot be written.
     """
-    check_suffix(path)
-    text = (
-        json_bytes(found, indent=2)
-        if path.suffix.lower() == ".json"
-        else render_comparison(found).encode("utf-8", "backslashreplace")
-    )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text)
-    except OSError as error:
-        raise UnreadableError(f"cannot write {path}: {error.strerror or error}") from None
-    return path
+    return write_by_suffix(path, lambda: json_bytes(found, indent=2), lambda: render_comparison(found))
 
 
 def render_comparison(found: Comparison) -> str:

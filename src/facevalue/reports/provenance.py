@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facevalue.errors import UnreadableError
-from facevalue.reports import check_suffix
+from facevalue.reports import write_by_suffix
 from facevalue.reports.credentials import CredentialsView, coverage, credentials_view
 from facevalue.reports.terminal import Line, print_line, put
 from facevalue.reports.words import plain
@@ -36,18 +35,7 @@ def write_provenance(found: Provenance, path: Path) -> Path:
 
     Raises UsageError for another suffix and UnreadableError when the path cannot be written.
     """
-    check_suffix(path)
-    text = (
-        json_bytes(found, indent=2)
-        if path.suffix.lower() == ".json"
-        else render_provenance(found).encode("utf-8", "backslashreplace")
-    )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text)
-    except OSError as error:
-        raise UnreadableError(f"cannot write {path}: {error.strerror or error}") from None
-    return path
+    return write_by_suffix(path, lambda: json_bytes(found, indent=2), lambda: render_provenance(found))
 
 
 def render_provenance(found: Provenance) -> str:
