@@ -37,12 +37,17 @@ def session_options(most_threads: int | None = None) -> ort.SessionOptions:
     """
     options = ort.SessionOptions()
     options.log_severity_level = 3
-    threads = _asked_threads() or _usable_cores()
+    threads = usable_threads()
     options.intra_op_num_threads = min(most_threads, threads or 1) if most_threads else threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.x64quantprecision", "1")
     return options
+
+
+def usable_threads() -> int:
+    """FACEVALUE_THREADS or the cores this process may run on; 0, the runtime's own choice, where neither is known."""
+    return _asked_threads() or _usable_cores()
 
 
 def _asked_threads() -> int:
@@ -55,4 +60,4 @@ def _usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
 
 
-__all__ = ["open_session", "session", "session_options"]
+__all__ = ["open_session", "session", "session_options", "usable_threads"]

@@ -88,10 +88,13 @@ def extract(sample: Sample, variant: int, embedder: ClipEmbedder, cache: Path) -
     path = cache_path(cache, sample, variant)
     if path.is_file():
         return path
-    arrays = {}
-    for view, pixels in sample_views(sample, variant):
-        for name, values in embedder(to_clip_input(pixels)).items():
-            arrays[f"{view}.{name}"] = values.astype(np.float16)
+    views = dict(sample_views(sample, variant))
+    read = embedder.several(to_clip_input(pixels) for pixels in views.values())
+    arrays = {
+        f"{view}.{name}": values.astype(np.float16)
+        for view, features in zip(views, read, strict=True)
+        for name, values in features.items()
+    }
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".tmp.npz")
     np.savez(partial, **arrays)  # type: ignore[arg-type]

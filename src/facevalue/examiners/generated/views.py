@@ -78,7 +78,8 @@ def portrait_view(pixels: Pixels, face: Face) -> Pixels | None:
 def window_views(pixels: Pixels, count: int) -> list[Pixels]:
     """Up to count windows of 240 px at native resolution, through JPEG q88, spread over the picture.
 
-    They are the middles of a grid's cells, less those without texture (clear sky, studio ground), which say nothing.
+    They are the middles of a grid's cells, less those without texture (clear sky, studio ground), which say nothing;
+    every other cell comes first, so that the first half is spread over the picture as well.
     A picture whose shorter side is below 400 px gives none.
     """
     return [
@@ -100,7 +101,8 @@ def _corners(pixels: Pixels, count: int) -> list[tuple[int, int]]:
     rows = max(1, min(height // WINDOW_PX, count // columns))
     ys = [(2 * r + 1) * height // (2 * rows) - WINDOW_PX // 2 for r in range(rows)]
     xs = [(2 * c + 1) * width // (2 * columns) - WINDOW_PX // 2 for c in range(columns)]
-    corners = [(y, x) for y in ys for x in xs]
+    cells = sorted(((r, c) for r in range(rows) for c in range(columns)), key=lambda cell: sum(cell) % 2)
+    corners = [(ys[r], xs[c]) for r, c in cells]
     textured = [
         (y, x) for y, x in corners if _texture(pixels[y : y + WINDOW_PX : 2, x : x + WINDOW_PX : 2, 1]) >= MIN_TEXTURE
     ]

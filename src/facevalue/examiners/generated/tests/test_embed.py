@@ -60,3 +60,10 @@ def test_every_block_is_read(tmp_path: Path, portrait: np.ndarray) -> None:
     assert len({row.tobytes() for row in features["cls"]}) == LAYERS
     again = embed(to_clip_input(whole_view(portrait)))
     assert all(np.array_equal(features[name], again[name]) for name in features)
+
+
+def test_views_read_together_are_read_as_one_by_one(tmp_path: Path, portrait: np.ndarray) -> None:
+    embed = ClipEmbedder(stand_in.clip(tmp_path / "clip.onnx"), threads=2)
+    inputs = [to_clip_input(whole_view(np.ascontiguousarray(np.roll(portrait, 40 * i, axis=1)))) for i in range(5)]
+    for alone, together in zip(map(embed, inputs), embed.several(inputs), strict=True):
+        assert all(np.array_equal(alone[name], together[name]) for name in alone)

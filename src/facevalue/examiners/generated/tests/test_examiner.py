@@ -47,7 +47,7 @@ def test_it_says_what_it_read_and_where(standing_in: Install, portrait: np.ndarr
     assert "does not prove a photograph" in finding.why
     boxes = [r for r in finding.regions if r.kind == "box"]
     windows = [r.box for r in boxes if r.label == "native window"]
-    assert windows == window_boxes(portrait, examiner.WINDOWS_SMALL)
+    assert windows == window_boxes(portrait, examiner.WINDOWS)[: len(windows)]
     assert windows
     (face,) = [r for r in boxes if r.label.startswith("face 1")]
     assert set(face.details["families_log10_lr"]) == {"family_a", "family_b"}
@@ -61,6 +61,16 @@ def test_strong_evidence_is_found_and_worded(standing_in: Install, portrait: np.
     assert finding.log10_lr is not None
     assert finding.log10_lr >= examiner.FOUND_LOG10_LR
     assert "looks generated" in finding.why
+
+
+def test_more_windows_are_read_where_they_could_matter(standing_in: Install, portrait: np.ndarray) -> None:
+    def windows(bias: float) -> int:
+        standing_in(bias=bias)
+        return sum(r.label == "native window" for r in GeneratedExaminer().examine(subject(portrait)).regions)
+
+    every = len(window_boxes(portrait, examiner.WINDOWS))
+    assert windows(bias=-12.0) == (every + 1) // 2 < every
+    assert windows(bias=12.0) == every
 
 
 def test_a_picture_without_faces_or_detector_is_judged_by_its_views(standing_in: Install, portrait: np.ndarray) -> None:
