@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -89,6 +90,30 @@ def test_a_crop_of_a_marked_original_is_read_once_it_is_aligned(party: Party) ->
     assert (crop.best.told.leaf, crop.best.strength) == (leaf, Strength.STRONG)
 
 
+def marked_clip(payload: watermark.Payload) -> bytes:
+    """Four seconds of a marked scene, H.264."""
+    import av
+
+    large = np.asarray(cv2.resize(RGB, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
+    marked, out = watermark.picture.embed(large, payload).rgb, io.BytesIO()
+    with av.open(out, "w", format="mp4") as target:
+        stream = target.add_stream("libx264", rate=5, options={"crf": "23"})
+        stream.width, stream.height = large.shape[1] // 2 * 2, large.shape[0] // 2 * 2
+        for _ in range(20):
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(marked, format="rgb24")))
+        target.mux(stream.encode(None))
+    return out.getvalue()
+
+
+def test_a_marked_clip_is_found_by_its_watermark(party: Party) -> None:
+    payload = watermark.Payload.random(seed=6)
+    bindings = (Binding(watermark.PICTURE_ALGORITHM, payload.to_bytes()),)
+    leaf = party.add(Entry(hashlib.sha256(b"the original").digest(), "video/mp4", bindings=bindings))
+    found = climbed(party, marked_clip(payload))
+    assert statuses(found)["watermark"] == "match"
+    assert [match.told.leaf for match in found.matches] == [leaf]
+
+
 def test_conflicting_claims_are_all_shown_earliest_first(party: Party) -> None:
     first = register(party, ORIGINAL)
     entry = Entry(hashlib.sha256(b"x").digest(), "image/png", bindings=bindings_of(Exhibit.open(jpeg(RGB, 80))))
@@ -161,3 +186,18 @@ def test_the_service_finds_by_content(party: Party) -> None:
         answer = client.post("/matches/byContent", content=CROP, headers={"Content-Type": "image/jpeg"})
     assert [match["manifestId"] for match in answer.json()["matches"]] == ["urn:c2pa:first"]
     assert "org.facevalue.local.1" in answer.headers["X-Facevalue-Matched-By"]
+
+
+def test_the_service_asks_for_the_watermark_as_well(party: Party) -> None:
+    testclient = pytest.importorskip("fastapi.testclient")
+    from facevalue.registry import create_app
+
+    payload = watermark.Payload.random(seed=7)
+    bindings = (Binding(watermark.PICTURE_ALGORITHM, payload.to_bytes()),)
+    content = hashlib.sha256(b"the original").digest()
+    party.add(Entry(content, "image/png", bindings=bindings, manifest_id="urn:c2pa:marked"))
+    large = np.asarray(cv2.resize(RGB, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
+    copy = jpeg(watermark.picture.embed(large, payload).rgb, 80)
+    with testclient.TestClient(create_app(party.registry, fingerprinter=fingerprinter())) as client:
+        answer = client.post("/matches/byContent", content=copy, headers={"Content-Type": "image/jpeg"})
+    assert [match["manifestId"] for match in answer.json()["matches"]] == ["urn:c2pa:marked"]

@@ -17,7 +17,7 @@ import numpy as np
 from facevalue import fingerprint, watermark
 from facevalue.errors import UsageError
 from facevalue.fingerprint import agree, clip, local, picture, sound
-from facevalue.registered.prints import Prints
+from facevalue.registered.prints import Prints, marks_in
 from facevalue.registered.sources import Told
 
 # One claim that a rung led to, and what it said of it.
@@ -64,7 +64,7 @@ def by_asset_hash(ask: Ask, suspect: Suspect) -> list[Hit]:
 
 def by_watermark(ask: Ask, suspect: Suspect) -> list[Hit] | str:
     """Claims with the payload that is read from the suspect as it lies; else why there is none."""
-    read = _read(suspect.prints)
+    read = marks_in(suspect.prints)
     if not read:
         return "no watermark was read"
     return [
@@ -184,19 +184,6 @@ def _place(found: clip.TimeMap) -> str:
     start, end = found.span_s
     pace = "" if found.speed == 1.0 else f", at {found.speed:g} times the speed"
     return f"{start:.1f} to {end:.1f} s here are {found.offset_s + found.speed * start:.1f} s and after there{pace}"
-
-
-def _read(prints: Prints) -> list[tuple[str, watermark.Reading]]:
-    try:
-        found = watermark.picture.read(prints.rgb) if prints.rgb is not None else None
-        if found is not None:
-            return [(watermark.PICTURE_ALGORITHM, found)]
-        if prints.samples is not None:
-            heard = watermark.speech.read(prints.samples, sound.RATE_HZ)
-            return [(watermark.SPEECH_ALGORITHM, heard)] if heard is not None else []
-    except UsageError:  # too small, or too short, to hold a mark
-        pass
-    return []
 
 
 def _read_aligned(rgb: picture.Pixels, found: agree.Agreement, told: Told) -> watermark.Reading | None:
