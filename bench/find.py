@@ -1,8 +1,10 @@
 """How many copies of registered pictures are found again, and how many strangers are taken for one; not a test.
 
-    python bench/find.py FOLDER... [--pictures 300] [--strangers 10000] [--marked] [--seed 5] [--json FILE]
+    python bench/find.py FOLDER... [--pictures 300] [--strangers 10000] [--strangers-from FOLDER...] [--marked]
+                         [--seed 5] [--json FILE]
 
-Pictures are drawn from the folders: the first ones are registered in a new registry, all others are strangers. Each
+Pictures are drawn from the folders: the first ones are registered in a new registry, all others are strangers, and so
+are those of --strangers-from. Files of one name are one picture in several forms: only one of them is drawn. Each
 registered one is laundered in 16 ways and looked for with the ladder of `facevalue registry find`. A match with any
 other claim is a wrong one. The number of local features that strangers share with what the registry proposes is kept,
 whatever it is, since the least number that counts (fingerprint.agree.MIN_INLIERS) rests on it. --marked: originals get
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import sys
 import tempfile
@@ -133,10 +136,14 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
 
 
 def pictures(folders: list[Path], seed: int) -> Iterator[Pixels]:
-    """All pictures of the folders in a random order, without equal files."""
+    """All pictures of the folders in a random order, without equal files and files of one name."""
     paths = sorted(p for folder in folders for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES)
-    seen: set[bytes] = set()
+    seen: set[bytes | str] = set()
     for place in np.random.default_rng(seed).permutation(len(paths)):
+        name = paths[place].name
+        if name in seen:
+            continue
+        seen.add(name)
         data = paths[place].read_bytes()
         digest = hashlib.sha256(data).digest()
         rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if digest not in seen else None
@@ -197,6 +204,7 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--pictures", type=int, default=300)
     parser.add_argument("--strangers", type=int, default=10_000)
+    parser.add_argument("--strangers-from", nargs="+", type=Path, default=[])
     parser.add_argument("--marked", action="store_true")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--json", type=Path)
@@ -213,7 +221,8 @@ def main() -> None:
         with Opened.of(registry) as source:
             ask = asking(source)
             rows = launderings(ask, originals, least, asked)
-            strangers = of_strangers(ask, drawn, least, asked)
+            others = itertools.chain(drawn, pictures(asked.strangers_from, asked.seed))
+            strangers = of_strangers(ask, others, least, asked)
         registry.close()
     result = {"pictures": len(originals), "marked": asked.marked, "least": least, "rows": rows, "strangers": strangers}
     say(json.dumps(result, indent=1))
