@@ -1,7 +1,7 @@
 """How many copies of registered pictures are found again, and how many strangers are taken for one; not a test.
 
     python bench/find.py FOLDER... [--pictures 300] [--strangers 10000] [--strangers-from FOLDER...] [--marked]
-                         [--seed 5] [--json FILE]
+                         [--seed 5] [--json FILE] [--look FOLDER]
 
 Pictures are drawn from the folders: the first ones are registered in a new registry, all others are strangers, and so
 are those of --strangers-from. Files of one name are one picture in several forms: only one of them is drawn. Each
@@ -208,6 +208,7 @@ def main() -> None:
     parser.add_argument("--marked", action="store_true")
     parser.add_argument("--seed", type=int, default=5)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--look", type=Path, help="folder for the pictures of wrong pairs")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
     least, agree.MIN_INLIERS = agree.MIN_INLIERS, 4
@@ -238,7 +239,7 @@ def say(line: str) -> None:
 
 def launderings(ask: Any, originals: list[Pixels], least: int, asked: argparse.Namespace) -> list[dict[str, Any]]:
     """Shares found, by laundering and rung; strong matches; wrong ones."""
-    rows, everything = [], Counter[str]()
+    rows, everything, wrong = [], Counter[str](), dict[tuple[int, int], list[str]]()
     for name, step in LAUNDERINGS.items():
         rng, tally, start = np.random.default_rng(asked.seed), Counter[str](), time.process_time()
         for leaf, rgb in enumerate(originals):
@@ -246,11 +247,16 @@ def launderings(ask: Any, originals: list[Pixels], least: int, asked: argparse.N
             rungs = found.pop(leaf, set())
             tally.update([*rungs, *(["found"] if rungs else []), *(["strong"] if len(rungs) > 1 else [])])
             tally["wrong"] += len(found)
+            wrong |= {(leaf, other): sorted(by) for other, by in found.items()}
         spent = (time.process_time() - start) / max(len(originals), 1)
         rows.append(row(name, tally, len(originals)) | {"cpu_ms": round(1000 * spent)})
         say(json.dumps(rows[-1]))
         everything += tally
     rows.append(row("all", everything, len(originals) * len(LAUNDERINGS)))
+    # To be looked at: two originals may show one thing.
+    say(json.dumps({"wrong pairs": [[*pair, *by] for pair, by in sorted(wrong.items())]}))
+    for place in sorted({place for pair in wrong for place in pair}) if asked.look else ():
+        cv2.imwrite(str(asked.look / f"{place}.jpg"), originals[place][..., ::-1])
     return rows
 
 

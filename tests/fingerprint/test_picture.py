@@ -90,3 +90,22 @@ def test_bars_and_bands_with_writing_are_borders(shade: int, text: str) -> None:
 def test_a_picture_without_borders_is_left_whole() -> None:
     rgb = scene(5)
     assert trimmed(rgb) == (0, 0, rgb.shape[1], rgb.shape[0])
+
+
+@settings(max_examples=40)
+@given(st.lists(st.booleans(), min_size=1, max_size=120), st.lists(st.booleans(), min_size=1, max_size=120))
+def test_whatever_lines_are_plain_a_box_inside_the_picture_is_left(rows: list[bool], columns: list[bool]) -> None:
+    """Lists say which lines have something on them; borders found from two sides may meet."""
+    busy = np.outer(rows, columns)[..., None]
+    rgb = np.where(busy, np.random.default_rng(3).integers(0, 200, (*busy.shape[:2], 3)), 255).astype(np.uint8)
+    x, y, w, h = trimmed(rgb)
+    assert w >= 1
+    assert h >= 1
+    assert 0 <= x <= rgb.shape[1] - w
+    assert 0 <= y <= rgb.shape[0] - h
+
+
+def test_a_page_of_thin_lines_is_not_all_border() -> None:
+    lines = np.isin(np.arange(100) % 4, (1, 2))  # whose plain ones, from above and from below, add up to all
+    page = np.where(lines[:, None, None], np.random.default_rng(4).integers(0, 200, (100, 100, 3)), 255)
+    assert trimmed(page.astype(np.uint8)) == (0, 0, 100, 100)

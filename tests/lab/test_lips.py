@@ -98,6 +98,7 @@ def _bank() -> tuple[Bank, np.ndarray]:
     return Bank(squares, np.tile(five, (12, 1, 1)), tuple("ab"[i % 2] for i in range(12)), held), labels
 
 
+@pytest.mark.slow
 def test_the_student_trains_resumes_and_ships_what_it_learned(tmp_path: Path) -> None:
     bank, labels = _bank()
     mouths = landmark_train.mouths(bank, labels)

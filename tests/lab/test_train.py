@@ -74,6 +74,7 @@ def test_a_resumed_run_sees_the_batches_of_a_whole_one(bank: list[facebank.BankF
         assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
+@pytest.mark.slow
 def test_training_is_interrupted_resumed_and_exported(bank: list[facebank.BankFace], tmp_path: Path) -> None:
     def interrupt(line: str) -> None:
         if line.startswith("step 4"):
@@ -151,6 +152,7 @@ def test_the_zoo_is_kept_and_loaded(tmp_path: Path, portrait: np.ndarray) -> Non
         assert np.array_equal(reconstruct(a, portrait), reconstruct(b, portrait))
 
 
+@pytest.mark.slow
 def test_the_residual_network_trains_resumes_and_exports(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

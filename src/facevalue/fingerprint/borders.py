@@ -34,13 +34,16 @@ def trimmed(rgb: Pixels) -> Box:
     small = rgb if scale == 1.0 else cv2.resize(rgb, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
     plane = np.asarray(small, np.int16)
     top, left, bottom, right = 0, 0, plane.shape[0], plane.shape[1]
+    rows, columns = ((1 - _MOST) * side for side in plane.shape[:2])
     for _ in range(_ROUNDS):
         before = (top, left, bottom, right)
         part = plane[top:bottom, left:right]
         top, bottom = top + _border(part), bottom - _border(part[::-1])
-        part = plane[top:bottom, left:right].swapaxes(0, 1)
-        left, right = left + _border(part), right - _border(part[::-1])
-        if (bottom - top) < (1 - _MOST) * plane.shape[0] or (right - left) < (1 - _MOST) * plane.shape[1]:
+        # Borders found from two sides may meet, and then there is nothing left to look at.
+        if bottom - top >= rows:
+            part = plane[top:bottom, left:right].swapaxes(0, 1)
+            left, right = left + _border(part), right - _border(part[::-1])
+        if bottom - top < rows or right - left < columns:
             top, left, bottom, right = before
             break
         if (top, left, bottom, right) == before:

@@ -17,7 +17,7 @@ from facevalue.exhibit import Exhibit
 from facevalue.marking.clips import CLIPS, mark_clip
 from facevalue.marking.pictures import PICTURES, mark_picture
 from facevalue.marking.sounds import SOUNDS, mark_sound
-from facevalue.media.clip_sandbox import limit_memory, limit_seconds
+from facevalue.sandbox.limits import limit_memory, limit_seconds
 from facevalue.watermark import Payload
 
 

@@ -19,7 +19,7 @@ from facevalue.marking.marked import MarkedFile
 from facevalue.marking.pictures import PICTURES
 from facevalue.marking.reader import read_file
 from facevalue.marking.sounds import SOUNDS
-from facevalue.media.decode_pool import describe_exit
+from facevalue.sandbox.pool import describe_exit
 from facevalue.watermark import Payload
 
 MARKABLE = frozenset({*PICTURES, *CLIPS, *SOUNDS})

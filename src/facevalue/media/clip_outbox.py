@@ -8,7 +8,7 @@ import threading
 import time
 from typing import Any, BinaryIO
 
-from facevalue.media.decode_wire import pack
+from facevalue.sandbox.frames import pack
 
 _QUEUED_BYTES = 48 << 20
 

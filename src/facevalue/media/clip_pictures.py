@@ -15,8 +15,8 @@ from facevalue.media.clip_colour import Painter, Shape, shape_of
 from facevalue.media.clip_open import Opened, Refused, frame_rate
 from facevalue.media.clip_packets import Track
 from facevalue.media.clip_plan import ClipLimits, ReadPlan, Schedule, runs_of
-from facevalue.media.clip_sandbox import room_bytes
 from facevalue.media.clip_stretches import Stretches, plan_stretches
+from facevalue.sandbox.limits import room_bytes
 
 THREADS = 2
 _KINDS = {1: KIND_I, 2: KIND_P, 3: KIND_B}  # AVPictureType

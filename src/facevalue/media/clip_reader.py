@@ -29,8 +29,8 @@ from facevalue.media.clip_animated import ANIMATED_TYPES
 from facevalue.media.clip_plan import ClipLimits, ReadPlan
 from facevalue.media.clip_store import SampleStore
 from facevalue.media.clip_wire import MAX_ROW_BYTES, MAX_SAMPLE_BYTES, ROW, Rows, info_of, request, table_of
-from facevalue.media.decode_pool import Worker, WorkerGone, WorkerLate, WorkerNotStarted, describe_exit
-from facevalue.media.decode_wire import EXIT_NO_MEMORY, memory_sentence
+from facevalue.sandbox.frames import EXIT_NO_MEMORY, memory_sentence
+from facevalue.sandbox.pool import Worker, WorkerGone, WorkerLate, WorkerNotStarted, describe_exit
 
 _MODULE = "facevalue.media.clip_worker"
 # One arena: each further one reserves 64 MiB of address space, which the memory limit counts.

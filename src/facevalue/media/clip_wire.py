@@ -1,4 +1,4 @@
-"""What travels between a reader of clips and its worker, on top of the frames of decode_wire.
+"""What travels between a reader of clips and its worker, on top of the frames of facevalue.sandbox.frames.
 
 The reader sends one request (JSON, no payload); the file itself is an inherited, read-only descriptor. The worker
 answers with frames of these kinds, in this order; those in brackets may be missing, and rows, frame and beat mix:

@@ -1,6 +1,6 @@
 """The process that decodes one clip: `python -m facevalue.media.clip_worker`. One request on stdin, answers on stdout.
 
-It limits itself (clip_sandbox) before it looks at the file, which it has as an inherited, read-only descriptor. A
+It limits itself (facevalue.sandbox) before it looks at the file, which it has as an inherited, read-only descriptor. A
 second thread writes the answers, so that decoding goes on while the reader is busy; what waits to be written is
 bounded, and decoding stops until the reader catches up. See clip_wire for what is said, clip_reader for the other end.
 """
@@ -12,7 +12,7 @@ import os
 import sys
 import time
 import warnings
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +27,18 @@ from facevalue.media.clip_outbox import Outbox
 from facevalue.media.clip_packets import Track
 from facevalue.media.clip_pictures import THREADS, PictureReader, PicturesRead
 from facevalue.media.clip_plan import ClipLimits, ReadPlan
-from facevalue.media.clip_sandbox import limit_for_good, limit_memory, limit_seconds
 from facevalue.media.clip_sound import SoundRead, SoundReader, sound_facts
 from facevalue.media.clip_stretches import Stretches, scanned_end
 from facevalue.media.clip_wire import MAX_SAMPLE_BYTES, ROW
-from facevalue.media.decode_wire import EXIT_NO_MEMORY, MAX_HEADER_BYTES, memory_sentence, pack, read_frame
+from facevalue.sandbox.frames import (
+    EXIT_NO_MEMORY,
+    MAX_HEADER_BYTES,
+    memory_sentence,
+    pack,
+    read_frame,
+    take_over_stdio,
+)
+from facevalue.sandbox.limits import limit_for_good, limit_memory, limit_seconds
 
 _ROWS_AT_ONCE = 64
 _BEAT_S = 0.25
@@ -246,7 +253,8 @@ class Job:
 
 def main() -> None:
     """Serve one request."""
-    requests, outbox = _take_over_stdio()
+    requests, answers = take_over_stdio()
+    outbox = Outbox(answers)
     warnings.simplefilter("ignore")
     gc.freeze()  # what is loaded stays; collecting frames (clip_pictures) need not look at it each time
     limit_for_good()
@@ -265,16 +273,6 @@ def main() -> None:
         os._exit(EXIT_NO_MEMORY)
     sys.stdout.flush()
     os._exit(0)  # nothing is left to tidy, and tearing decoders down after a hostile file may crash
-
-
-def _take_over_stdio() -> tuple[BinaryIO, Outbox]:
-    """Private copies of the pipes; what a C library prints on stdout then goes nowhere instead of into a frame."""
-    requests = os.fdopen(os.dup(0), "rb", buffering=1 << 16)
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
-    return requests, Outbox(answers)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ import numpy as np
 
 from facevalue.errors import DecodeError, LimitError
 from facevalue.exhibit import Exhibit
-from facevalue.media.decode_pool import Worker, WorkerGone, WorkerLate, WorkerNotStarted, WorkerPool, describe_exit
-from facevalue.media.decode_wire import EXIT_NO_MEMORY, memory_sentence
 from facevalue.media.picture import Limits, Media, Picture
+from facevalue.sandbox.frames import EXIT_NO_MEMORY, memory_sentence
+from facevalue.sandbox.pool import Worker, WorkerGone, WorkerLate, WorkerNotStarted, WorkerPool, describe_exit
 
 PICTURE_TYPES = frozenset(
     {
@@ -30,7 +30,7 @@ PICTURE_TYPES = frozenset(
 # beside the usual limit; beside a limit below this one it would not be, so such a request gets a fresh worker.
 FRESH_BELOW_BYTES = 256 << 20
 # Once the picture has cost a worker its life, the facts alone get this long in a fresh one.
-FACTS_SECONDS = 2.0
+FACTS_SECONDS = 5.0
 
 _NAMES = {
     "application/pdf": "a PDF document",

@@ -1,7 +1,7 @@
 """The decoding process: `python -m facevalue.media.worker`, frames in on stdin, frames out on stdout.
 
 It lowers its own limits before it looks at a file: address space, processor time, no core dumps, no file writing. It
-imports nothing that reaches a network. See decode_wire for the frames and decode_pool for the other end.
+imports nothing that reaches a network. See facevalue.sandbox.frames for the frames and sandbox.pool for the other end.
 """
 
 from __future__ import annotations
@@ -9,10 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
-import signal
-import sys
 import warnings
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -20,15 +17,24 @@ from PIL import Image
 
 from facevalue.media.decode_colour import Upright, to_upright_rgb
 from facevalue.media.decode_open import Opened, TooLarge, Undecodable, open_picture, prepare
-from facevalue.media.decode_wire import EXIT_NO_MEMORY, MAX_HEADER_BYTES, memory_sentence, pack, read_frame
+from facevalue.sandbox.frames import (
+    EXIT_NO_MEMORY,
+    MAX_HEADER_BYTES,
+    memory_sentence,
+    pack,
+    read_frame,
+    send,
+    take_over_stdio,
+)
+from facevalue.sandbox.limits import (
+    free_memory,
+    limit_for_good,
+    limit_memory,
+    limit_seconds,
+    mapped_bytes,
+    resident_bytes,
+)
 
-resource: Any
-try:
-    import resource
-except ImportError:  # no such limits on this platform; the parent's deadline still holds
-    resource = None
-
-CPU_MARGIN_SECONDS = 5
 # After a picture was refused, reading its facts and answering may still take this much memory.
 ANSWER_BYTES = 256 << 20
 
@@ -39,14 +45,13 @@ _code_bytes = 0  # mapped by the interpreter and its libraries before any exhibi
 def main() -> None:
     """Serve requests until stdin ends."""
     global _code_bytes
-    requests, answers = _take_over_stdio()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    requests, answers = take_over_stdio()
     warnings.simplefilter("ignore")
-    _send(answers, {"kind": "hello", "rss": _resident_bytes()})
+    send(answers, {"kind": "hello", "rss": resident_bytes()})
     _load_facts_reader()
     _find_trim()
-    _code_bytes = _mapped_bytes()
-    _limit_for_good()
+    _code_bytes = mapped_bytes()
+    limit_for_good()
     try:
         while _serve_one(requests, answers):
             pass
@@ -54,16 +59,6 @@ def main() -> None:
         os._exit(EXIT_NO_MEMORY)
     except (BrokenPipeError, KeyboardInterrupt):
         os._exit(0)
-
-
-def _take_over_stdio() -> tuple[BinaryIO, BinaryIO]:
-    """Private copies of the pipes; what a C library prints on stdout then goes nowhere instead of into a frame."""
-    requests = os.fdopen(os.dup(0), "rb", buffering=1 << 16)
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
-    return requests, answers
 
 
 def _serve_one(requests: BinaryIO, answers: BinaryIO) -> bool:
@@ -80,9 +75,9 @@ def _serve_one(requests: BinaryIO, answers: BinaryIO) -> bool:
         last = _facts_frame(data, media_type, None, None)
     else:
         last = _decode(answers, data, media_type, header)
-    _send(answers, {**last, "rss": _resident_bytes()})  # by now the picture is freed, so this is what stays behind
+    send(answers, {**last, "rss": resident_bytes()})  # by now the picture is freed, so this is what stays behind
     del frame, data
-    _unlimit()
+    free_memory()
     gc.collect()
     _trim_heap(0)
     return True
@@ -107,24 +102,17 @@ def _decode(answers: BinaryIO, data: bytes, media_type: str, header: dict[str, A
         return _facts_frame(data, media_type, opened, upright.pixels)
     # Out here the exception is gone and with it the buffers of the failed attempt, which its traceback kept alive.
     gc.collect()
-    _limit_memory(ANSWER_BYTES)
+    limit_memory(ANSWER_BYTES)
     return {**_facts_frame(data, media_type, None, None), "kind": "error", **refusal}
 
 
 def _send_picture(answers: BinaryIO, opened: Opened, upright: Upright) -> None:
     height, width = upright.pixels.shape[:2]
-    _send(
+    send(
         answers,
         {"kind": "picture", "width": width, "height": height, **opened.facts(), **upright.facts(opened)},
         memoryview(upright.pixels.data).cast("B"),
     )
-
-
-def _send(answers: BinaryIO, header: dict[str, Any], payload: memoryview | None = None) -> None:
-    for part in (memoryview(pack(header, len(payload or b""))), payload or memoryview(b"")):
-        view = part
-        while view:
-            view = view[answers.write(view) :]
 
 
 # -- facts ---------------------------------------------------------------------------------------------------------
@@ -168,20 +156,12 @@ def _plain(error: BaseException) -> str:
 # -- limits --------------------------------------------------------------------------------------------------------
 
 
-def _limit_for_good() -> None:
-    if resource is None:
-        return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    sys.dont_write_bytecode = True  # the next line would leave empty .pyc files behind
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-
-
 def _import_for(media_type: str) -> None:
     """Load what the type needs before the limit: a library whose import runs out of memory stays broken for good."""
     global _code_bytes
-    before = _mapped_bytes()
+    before = mapped_bytes()
     prepare(media_type)
-    _code_bytes += max(0, _mapped_bytes() - before)
+    _code_bytes += max(0, mapped_bytes() - before)
 
 
 def _limit_for_request(header: dict[str, Any], data_bytes: int) -> None:
@@ -189,23 +169,8 @@ def _limit_for_request(header: dict[str, Any], data_bytes: int) -> None:
 
     What earlier exhibits left in the heap is not added: it would make the limit depend on them.
     """
-    if resource is None:
-        return
-    _soft(resource.RLIMIT_AS, _code_bytes + data_bytes + int(header["memory_bytes"]))
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = used.ru_utime + used.ru_stime + float(header["seconds"]) + CPU_MARGIN_SECONDS
-    _soft(resource.RLIMIT_CPU, int(min(seconds, 1e9)) + 1)
-
-
-def _limit_memory(more_bytes: int) -> None:
-    if resource is not None:
-        _soft(resource.RLIMIT_AS, _mapped_bytes() + more_bytes)
-
-
-def _unlimit() -> None:
-    """Between requests the address space is open again, so that the next exhibit's bytes can arrive."""
-    if resource is not None:
-        _soft(resource.RLIMIT_AS, -1)
+    limit_memory(int(header["memory_bytes"]), used_bytes=_code_bytes + data_bytes)
+    limit_seconds(float(header["seconds"]))
 
 
 def _trim_heap(pad: int) -> None:
@@ -220,29 +185,6 @@ def _find_trim() -> None:
         import ctypes
 
         _malloc_trim = ctypes.CDLL(None).malloc_trim
-
-
-def _soft(which: int, value: int) -> None:
-    hard = resource.getrlimit(which)[1]
-    wanted = hard if value < 0 else value if hard < 0 else min(value, hard)
-    # suppressed: a platform that knows the limit but refuses to set it (macOS, RLIMIT_AS)
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(which, (wanted, hard))
-
-
-def _statm(index: int) -> int:
-    try:
-        return int(Path("/proc/self/statm").read_bytes().split()[index]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
-
-
-def _mapped_bytes() -> int:
-    return _statm(0)
-
-
-def _resident_bytes() -> int:
-    return _statm(1)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ from typing import Any
 
 from facevalue.errors import UnreadableError
 from facevalue.exhibit import Exhibit
-from facevalue.media.decode_pool import Worker, WorkerGone, WorkerLate, WorkerNotStarted, WorkerPool, describe_exit
 from facevalue.provenance.second import quiet_environment
 from facevalue.provenance.settings import EngineSettings
+from facevalue.sandbox.frames import EXIT_NO_MEMORY
+from facevalue.sandbox.pool import Worker, WorkerGone, WorkerLate, WorkerNotStarted, WorkerPool, describe_exit
 
 _MODULE = "facevalue.provenance.worker"
 # One arena: each further one reserves 64 MiB of address space, which the memory limit counts.
@@ -19,7 +20,6 @@ _ENV = {"MALLOC_ARENA_MAX": "1", **quiet_environment()}
 # Larger files travel as a descriptor to a process of their own instead of through the pipe.
 MAX_PIPED_BYTES = 64 << 20
 BYTES_PER_SECOND = 20 << 20
-EXIT_NO_MEMORY = 77
 
 
 @dataclass(frozen=True, slots=True)

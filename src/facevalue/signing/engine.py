@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from facevalue.media.decode_pool import Worker, WorkerGone, WorkerLate, WorkerNotStarted, WorkerPool, describe_exit
 from facevalue.provenance.settings import CLAIM_EKUS
+from facevalue.sandbox.frames import EXIT_NO_MEMORY
+from facevalue.sandbox.pool import Worker, WorkerGone, WorkerLate, WorkerNotStarted, WorkerPool, describe_exit
 from facevalue.signing.errors import SignerError, SigningError
 from facevalue.signing.identity import Identity
 
@@ -23,7 +24,6 @@ MEMORY_BYTES = 2 << 30
 BYTES_PER_SECOND = 20 << 20
 MAX_STORE_BYTES = 64 << 20
 MAX_ASKED_BYTES = 1 << 20
-EXIT_NO_MEMORY = 77
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 Stamp = Callable[[bytes], bytes]

@@ -4,7 +4,7 @@ Whenever the engine wants a signature or a time stamp, the bytes go to the paren
 in one: the private key stays out of the process that reads a stranger's bytes, and so does the network. The engine
 asks for time stamps over http, so it is given an address on the loopback that this process itself serves.
 
-Frames are those of the decoding process (facevalue.media.decode_wire), written out here so that no decoder is loaded.
+See facevalue.sandbox.frames for the frames.
 """
 
 from __future__ import annotations
@@ -15,25 +15,16 @@ import io
 import json
 import os
 import secrets
-import signal
-import struct
-import sys
 import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-resource: Any
-try:
-    import resource
-except ImportError:  # no such limits on this platform; the parent's deadline still holds
-    resource = None
+from facevalue.sandbox.frames import EXIT_NO_MEMORY, read_frame, send, take_over_stdio
+from facevalue.sandbox.limits import free_memory, limit_for_good, limit_memory, limit_seconds, resident_bytes
 
-PREFIX = struct.Struct(">IQ")
-EXIT_NO_MEMORY = 77
 MAX_STAMP_REQUEST_BYTES = 64 << 10
-CPU_MARGIN_SECONDS = 5
 
 
 class Wire:
@@ -45,19 +36,11 @@ class Wire:
 
     def read(self) -> tuple[dict[str, Any], bytes] | None:
         """The next frame; None at the end."""
-        prefix = self.requests.read(PREFIX.size)
-        if len(prefix) < PREFIX.size:
-            return None
-        header_bytes, payload_bytes = PREFIX.unpack(prefix)
-        header = json.loads(self.requests.read(header_bytes))
-        return header, self.requests.read(payload_bytes)
+        return read_frame(self.requests)
 
     def send(self, header: dict[str, Any], payload: bytes = b"") -> None:
         """Write one frame."""
-        body = json.dumps(header, separators=(",", ":")).encode("ascii")
-        view = memoryview(PREFIX.pack(len(body), len(payload)) + body + payload)
-        while view:
-            view = view[self.answers.write(view) :]
+        send(self.answers, header, payload)
 
     def ask(self, kind: str, payload: bytes) -> bytes:
         """Have the parent sign or stamp. Raises RuntimeError when it cannot; it knows why."""
@@ -71,16 +54,13 @@ class Wire:
 
 def main() -> None:
     """Serve requests until stdin ends."""
-    wire = Wire(*_take_over_stdio())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    wire = Wire(*take_over_stdio(errors=True))
     warnings.simplefilter("ignore")
     import c2pa
 
     c2pa.sdk_version()  # the native library is loaded before any limit is set
-    if resource is not None:
-        sys.dont_write_bytecode = True
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    wire.send({"kind": "hello", "rss": _statm(1)})
+    limit_for_good(writes=True)
+    wire.send({"kind": "hello", "rss": resident_bytes()})
     try:
         while (frame := wire.read()) is not None:
             _serve(wire, *frame)
@@ -90,17 +70,9 @@ def main() -> None:
         os._exit(0)
 
 
-def _take_over_stdio() -> tuple[BinaryIO, BinaryIO]:
-    """Private copies of the pipes; what a native library prints then goes nowhere instead of into a frame."""
-    requests, answers = os.fdopen(os.dup(0), "rb", buffering=1 << 16), os.fdopen(os.dup(1), "wb", buffering=0)
-    null = os.open(os.devnull, os.O_RDWR)
-    for fd in (0, 1, 2):
-        os.dup2(null, fd)
-    return requests, answers
-
-
 def _serve(wire: Wire, request: dict[str, Any], _: bytes) -> None:
-    _limit(request)
+    limit_memory(int(request["memory_bytes"]))
+    limit_seconds(float(request["seconds"]))
     try:
         answer, payload = _signed(wire, request)
     except MemoryError:
@@ -109,9 +81,8 @@ def _serve(wire: Wire, request: dict[str, Any], _: bytes) -> None:
         answer, payload = {"kind": "failed", "errno": error.errno, "why": error.strerror or type(error).__name__}, b""
     except Exception as error:  # the engine has a family of errors; hostile media provoke others
         answer, payload = {"kind": "failed", "why": f"{str(error)[:300] or type(error).__name__}"}, b""
-    wire.send({**answer, "rss": _statm(1)}, payload)
-    if resource is not None:
-        _soft(resource.RLIMIT_AS, -1)
+    wire.send({**answer, "rss": resident_bytes()}, payload)
+    free_memory()
 
 
 def _signed(wire: Wire, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
@@ -223,33 +194,6 @@ def _handler(wire: Wire, path: str) -> type[http.server.BaseHTTPRequestHandler]:
             """Nobody reads it."""
 
     return Handler
-
-
-# -- limits --------------------------------------------------------------------------------------------------------
-
-
-def _limit(request: dict[str, Any]) -> None:
-    """Address space: what is mapped now and "memory_bytes". Processor time: what is used, "seconds", and a margin."""
-    if resource is None:
-        return
-    _soft(resource.RLIMIT_AS, _statm(0) + int(request["memory_bytes"]))
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = used.ru_utime + used.ru_stime + float(request["seconds"]) + CPU_MARGIN_SECONDS
-    _soft(resource.RLIMIT_CPU, int(min(seconds, 1e9)) + 1)
-
-
-def _soft(which: int, value: int) -> None:
-    hard = resource.getrlimit(which)[1]
-    wanted = hard if value < 0 else value if hard < 0 else min(value, hard)
-    with contextlib.suppress(OSError, ValueError):  # a platform that knows the limit but refuses to set it
-        resource.setrlimit(which, (wanted, hard))
-
-
-def _statm(index: int) -> int:
-    try:
-        return int(Path("/proc/self/statm").read_bytes().split()[index]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ def shots(count: int = 80) -> edit_clips.Shots:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_every_treatment_makes_a_clip_that_decodes_and_the_seed_decides_it() -> None:
     made = edit_clips.make(shots(), np.random.default_rng(1))
     names = {m.treatment for m in made}

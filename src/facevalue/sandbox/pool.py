@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 import facevalue
-from facevalue.media.decode_wire import MAX_HEADER_BYTES, PREFIX, pack, unpack_header
+from facevalue.sandbox.frames import MAX_HEADER_BYTES, PREFIX, pack, unpack_header
 
 START_SECONDS = 60.0
 MAX_IDLE_WORKERS = 4

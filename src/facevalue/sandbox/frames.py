@@ -1,4 +1,4 @@
-"""The frames that travel between the workbench and its decoding process: a JSON header, then raw bytes.
+"""The frames that travel between the workbench and a worker process: a JSON header, then raw bytes.
 
 Layout of a frame: length of the header (4 bytes, big-endian), length of the payload (8 bytes, big-endian), the
 header as UTF-8 JSON, the payload. Nothing is ever unpickled, so a process taken over by a hostile file can answer
@@ -8,6 +8,8 @@ nonsense but cannot make its parent run anything.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import struct
 from typing import Any, BinaryIO
 
@@ -40,6 +42,28 @@ def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytes] | None:
     header = unpack_header(stream.read(header_bytes))
     payload = stream.read(payload_bytes)
     return (header, payload) if len(payload) == payload_bytes else None
+
+
+def send(stream: BinaryIO, header: dict[str, Any], payload: bytes | memoryview = b"") -> None:
+    """Write one frame to an unbuffered stream."""
+    for part in (memoryview(pack(header, len(payload))), memoryview(payload)):
+        view = part
+        while view:
+            view = view[stream.write(view) :]
+
+
+def take_over_stdio(*, errors: bool = False) -> tuple[BinaryIO, BinaryIO]:
+    """Private copies of stdin and stdout, as (requests, answers); for the first lines of a worker.
+
+    What a native library prints afterwards goes nowhere instead of into a frame; errors: what it prints on stderr too.
+    Ctrl-C is left to the parent.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    requests, answers = os.fdopen(os.dup(0), "rb", buffering=1 << 16), os.fdopen(os.dup(1), "wb", buffering=0)
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2) if errors else (0, 1):
+        os.dup2(null, fd)
+    return requests, answers
 
 
 def memory_sentence(memory_bytes: int) -> str:

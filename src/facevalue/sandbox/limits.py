@@ -1,10 +1,9 @@
-"""The limits that a clip's worker puts on itself before it looks at a file. Without POSIX, the reader's clock holds."""
+"""The limits that a worker puts on itself before it looks at a file. Without POSIX, its parent's deadline holds."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,20 +17,20 @@ except ImportError:
 CPU_MARGIN_SECONDS = 5
 
 
-def limit_for_good() -> None:
-    """No core dumps, no writing of files; Ctrl-C is the parent's to handle."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def limit_for_good(*, writes: bool = False) -> None:
+    """No core dumps, and no writing of files unless it is a worker that writes."""
     if resource is None:
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.dont_write_bytecode = True  # the next line would leave empty .pyc files behind
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    if not writes:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
-def limit_memory(more_bytes: int) -> None:
-    """Address space: what is mapped now and more_bytes."""
+def limit_memory(more_bytes: int, used_bytes: int | None = None) -> None:
+    """Address space: more_bytes above what is mapped now, or above used_bytes where the caller knows better."""
     if resource is not None:
-        _soft(resource.RLIMIT_AS, mapped_bytes() + more_bytes)
+        _soft(resource.RLIMIT_AS, (mapped_bytes() if used_bytes is None else used_bytes) + more_bytes)
 
 
 def limit_seconds(more: float) -> None:
@@ -40,6 +39,12 @@ def limit_seconds(more: float) -> None:
         used = resource.getrusage(resource.RUSAGE_SELF)
         seconds = used.ru_utime + used.ru_stime + more + CPU_MARGIN_SECONDS
         _soft(resource.RLIMIT_CPU, int(min(seconds, 1e9)) + 1)
+
+
+def free_memory() -> None:
+    """Between requests the address space is open again, so that the next file's bytes can arrive."""
+    if resource is not None:
+        _soft(resource.RLIMIT_AS, -1)
 
 
 def room_bytes() -> float:
@@ -52,14 +57,24 @@ def room_bytes() -> float:
 
 def mapped_bytes() -> int:
     """Bytes of address space in use; 0 where the platform does not tell."""
+    return _statm(0)
+
+
+def resident_bytes() -> int:
+    """Bytes of memory in use; 0 where the platform does not tell."""
+    return _statm(1)
+
+
+def _statm(index: int) -> int:
     try:
-        return int(Path("/proc/self/statm").read_bytes().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path("/proc/self/statm").read_bytes().split()[index]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return 0
 
 
 def _soft(which: int, value: int) -> None:
     hard = resource.getrlimit(which)[1]
+    wanted = hard if value < 0 else value if hard < 0 else min(value, hard)
     # suppressed: a platform that knows the limit but refuses to set it (macOS, RLIMIT_AS)
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(which, (value if hard < 0 else min(value, hard), hard))
+        resource.setrlimit(which, (wanted, hard))
