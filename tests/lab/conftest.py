@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lab_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The lab's identity is made in a FACEVALUE_HOME of the tests' own."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACEVALUE_HOME", str(home))
+        yield home
 
 
 def write(path: Path, pixels: np.ndarray, quality: int = 95) -> None:

@@ -15,9 +15,10 @@ from facevalue.errors import DecodeError, UsageError
 from facevalue.exhibit import Exhibit
 from facevalue.finding import Verdict
 from facevalue.lab.cli import app
-from facevalue.lab.forge import TRAINED_TYPE
+from facevalue.lab.labels import TRAINED_TYPE
+from facevalue.lab.labels.stated import xmp_box
 from facevalue.lab.launder import launder
-from facevalue.lab.launder_moving import CLIP_TRIPS, SOUND_TRIPS, _xmp_box, launder_moving
+from facevalue.lab.launder_moving import CLIP_TRIPS, SOUND_TRIPS, launder_moving
 from facevalue.lab.sound_trips import decode, encode
 
 RATE = 16_000
@@ -110,7 +111,7 @@ def test_trips_follow_each_other(clip: Path, sound: Path, portrait: np.ndarray) 
 
 def test_what_declares_itself_goes_on_declaring_it(clip: Path, tmp_path: Path) -> None:
     declared = tmp_path / "made.mp4"
-    declared.write_bytes(clip.read_bytes() + _xmp_box(TRAINED_TYPE, 'a "tool" <&>'))
+    declared.write_bytes(clip.read_bytes() + xmp_box(TRAINED_TYPE, 'a "tool" <&>'))
     assert fv.check(declared).opinion.verdict is Verdict.DECLARED_SYNTHETIC
     result = run(declared, "--out", tmp_path / "out", "--preset", "whatsapp+x")
     copy = Path(result.stdout.strip())
@@ -121,7 +122,7 @@ def test_what_declares_itself_goes_on_declaring_it(clip: Path, tmp_path: Path) -
 
 def test_a_declared_recording_goes_on_declaring_it(sound: Path, tmp_path: Path) -> None:
     declared = tmp_path / "made.m4a"
-    declared.write_bytes(launder_moving(Exhibit.open(sound), "x", 0) + _xmp_box(TRAINED_TYPE, "tool"))
+    declared.write_bytes(launder_moving(Exhibit.open(sound), "x", 0) + xmp_box(TRAINED_TYPE, "tool"))
     copy = Path(run(declared, "--out", tmp_path / "out", "--preset", "phone").stdout.strip())
     assert copy.suffix == ".m4a"
     assert fv.check(copy).opinion.verdict is Verdict.DECLARED_SYNTHETIC

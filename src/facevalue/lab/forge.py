@@ -1,48 +1,40 @@
 """`lab forge`: labelled forgeries with exact masks, for training and for trying examiners out.
 
-Every picture written here says what it is, three ways: a visible mark in a corner, IPTC digitalSourceType in its
-XMP, and a line in manifest.jsonl (source, method, parameters, seed, sha256 of both pictures, mask). There is no
-switch to leave a label out. Training code that must see unlabelled pixels makes them in memory (lab.blend) and
-writes none of them to disk.
+Every picture is written through lab.labels (visible mark, watermark, IPTC digitalSourceType, credential), with a line
+in manifest.jsonl (source, method, parameters, seed, sha256 of both pictures, mask). Training code that must see
+unlabelled pixels makes them in memory (lab.blend) and writes none of them to disk.
 """
 
 from __future__ import annotations
 
-import hashlib
-import html
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from facevalue.errors import DecodeError, UnreadableError, UsageError
-from facevalue.examiners.metadata.declarations import declarations
-from facevalue.examiners.metadata.source_types import declares_synthetic
 from facevalue.exhibit import Exhibit
 from facevalue.faces import detect_faces
 from facevalue.lab.blend import Blend, RealFace, composite, self_blend
+from facevalue.lab.labels import ALGORITHMIC_TYPE, COMPOSITE_TYPE, TRAINED_TYPE, Made, note, write_mask, write_picture
+from facevalue.lab.zoo.forging import redrawer
 from facevalue.media import Media, decode
+from facevalue.signing.identity import Identity
 
 Pixels = npt.NDArray[np.uint8]
+Redraw = Callable[[Pixels, np.random.Generator], Blend]
 METHODS = ("blend", "composite", "reconstruct", "splice")
-COMPOSITE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-ALGORITHMIC_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia"
-TRAINED_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
-MANIFEST = "manifest.jsonl"
-MARK = "AI / FORGED"
-JPEG_QUALITY = 92
 
 
 @dataclass(frozen=True, slots=True)
 class Forgery:
-    """One line of the manifest. file and mask are names inside the output folder; sha256 is of the file written."""
+    """One line of the manifest. file and mask are names inside the output folder; sha256 is of the file written.
+
+    content_sha256: of the file without its credential; the same command again gives the same one.
+    """
 
     file: str
     mask: str
@@ -53,6 +45,7 @@ class Forgery:
     parameters: dict[str, object]
     seed: int
     sha256: str
+    content_sha256: str
 
 
 def read_media(path: Path) -> tuple[Media, str]:
@@ -74,16 +67,24 @@ def forge(
     seed: int = 0,
     donors: Iterable[Path] = (),
     report: Callable[[str], None] = lambda line: None,
+    who: Identity | None = None,
+    network: str | None = None,
+    zoo: Path | None = None,
 ) -> Iterator[Forgery]:
     """Forge each source picture into out/, yielding the manifest's lines as they are written.
 
     blend: every face is joined with a changed copy of itself. composite: facial regions of a donor picture's face;
     donors must be pictures whose people consented or whose data set licenses it; without donors the other sources
-    serve. reconstruct: the picture as a lossy transform codec re-draws it. splice: a region of the picture moved
-    within it. Pictures that cannot be forged are reported and skipped. Raises UsageError for an unknown method.
+    serve. reconstruct: the picture as the network of that name redraws it (lab.zoo; from the folder zoo, or facevalue's
+    own), or without a name as a lossy transform codec does. splice: a region of the picture moved within it. who: signs
+    in place of the lab's own identity. Pictures that cannot be forged are reported and skipped. Raises UsageError for
+    an unknown method, a network for another method, or one that is not trained.
     """
     if method not in METHODS:
         raise UsageError(f"unknown method '{method}'; one of: {', '.join(METHODS)}")
+    if network and method != "reconstruct":
+        raise UsageError(f"a network redraws with the method reconstruct, not with {method}")
+    draws = redrawer(network, zoo) if network else redraw
     paths = list(sources)
     givers = list(donors) or paths
     out.mkdir(parents=True, exist_ok=True)
@@ -96,21 +97,21 @@ def forge(
                 raise UsageError("composite needs a donor: give a second picture or --donor")
         try:
             pixels, digest = read_picture(path)
-            made = _make(method, pixels, giver, rng)
+            made = _make(method, pixels, giver, rng, draws)
         except (DecodeError, UnreadableError) as error:
             report(f"{path.name}: {error}, nothing was forged")
             continue
         if made is None:
             report(f"{path.name}: no face of at least 48 px, nothing was forged")
             continue
-        yield _write(made, out, f"{path.stem}-{method}-{seed}-{i}", path, digest, giver, seed)
+        yield _write(made, out, f"{path.stem}-{network or method}-{seed}-{i}", path, digest, giver, seed, who)
 
 
-def _make(method: str, pixels: Pixels, giver: Path | None, rng: np.random.Generator) -> Blend | None:
+def _make(method: str, pixels: Pixels, giver: Path | None, rng: np.random.Generator, draws: Redraw) -> Blend | None:
     if method == "splice":
         return splice(pixels, rng)
     if method == "reconstruct":
-        return redraw(pixels, rng)
+        return draws(pixels, rng)
     faces = [f for f in detect_faces(pixels) if f.size_px >= 48]
     if not faces:
         return None
@@ -162,13 +163,18 @@ def redraw(pixels: Pixels, rng: np.random.Generator) -> Blend:
     return Blend(np.asarray(out, np.uint8), everywhere, "reconstruct", {"factor": factor, "kernel": kernel})
 
 
-def _write(made: Blend, out: Path, stem: str, source: Path, digest: str, giver: Path | None, seed: int) -> Forgery:
-    picture, mask = out / f"{stem}.jpg", out / f"{stem}.mask.png"
+def _write(
+    made: Blend, out: Path, stem: str, source: Path, digest: str, giver: Path | None, seed: int, who: Identity | None
+) -> Forgery:
+    mask = out / f"{stem}.mask.png"
     kind = ALGORITHMIC_TYPE if made.method == "reconstruct" else COMPOSITE_TYPE
-    save_labelled(made.pixels, picture, kind, f"facevalue lab: {made.method}")
-    Image.fromarray(np.round(made.mask * 255).astype(np.uint8)).save(mask)
+    kind = TRAINED_TYPE if "network" in made.parameters else kind
+    ingredients = (source, giver) if giver else (source,)
+    how = Made(f"facevalue lab: {made.method}", kind, ingredients, made.parameters, seed)
+    written = write_picture(made.pixels, out / f"{stem}.jpg", how, who=who)
+    write_mask(made.mask, mask)
     line = Forgery(
-        file=picture.name,
+        file=written.path.name,
         mask=mask.name,
         method=made.method,
         source=source.name,
@@ -176,65 +182,8 @@ def _write(made: Blend, out: Path, stem: str, source: Path, digest: str, giver: 
         donor=giver.name if giver else None,
         parameters=made.parameters,
         seed=seed,
-        sha256=hashlib.sha256(picture.read_bytes()).hexdigest(),
+        sha256=written.sha256,
+        content_sha256=written.content_sha256,
     )
-    text, manifest = json.dumps(asdict(line), sort_keys=True), out / MANIFEST
-    # The same command run again writes the same files: their lines stand there already.
-    if not manifest.is_file() or text not in manifest.read_text(encoding="utf-8").splitlines():
-        with manifest.open("a", encoding="utf-8") as stream:
-            stream.write(text + "\n")
+    note(out, asdict(line))
     return line
-
-
-def visible_mark(pixels: Pixels) -> Pixels:
-    """The picture with "AI / FORGED" on a black plate in its lower right corner, sized to it, legible on any ground."""
-    out = pixels.copy()
-    height, width = out.shape[:2]
-    scale = max(0.3, min(height, width) / 640)
-    thick = max(1, round(scale * 1.5))
-    (w, h), base = cv2.getTextSize(MARK, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
-    margin = max(3, round(4 * scale))
-    plate = np.zeros((h + base + 2 * margin, w + 2 * margin, 3), np.uint8)
-    cv2.putText(plate, MARK, (margin, margin + h), cv2.FONT_HERSHEY_SIMPLEX, scale, (255,) * 3, thick, cv2.LINE_AA)
-    fit = min(1.0, width / plate.shape[1], height / plate.shape[0])
-    if fit < 1.0:
-        size = (max(1, int(plate.shape[1] * fit)), max(1, int(plate.shape[0] * fit)))
-        plate = np.asarray(cv2.resize(plate, size, interpolation=cv2.INTER_AREA), np.uint8)
-    out[height - plate.shape[0] :, width - plate.shape[1] :] = plate
-    return out
-
-
-def xmp_label(digital_source_type: str, tool: str) -> bytes:
-    """An XMP packet that declares the digital source type (IPTC Photo Metadata Standard 2023.1)."""
-    return (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-        '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about=""'
-        ' xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"'
-        f' Iptc4xmpExt:DigitalSourceType="{html.escape(digital_source_type)}" xmp:CreatorTool="{html.escape(tool)}"/>'
-        '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-    ).encode()
-
-
-def save_labelled(pixels: Pixels, path: Path, digital_source_type: str, tool: str) -> None:
-    """Write a JPEG with the visible mark and the XMP declaration."""
-    Image.fromarray(visible_mark(pixels)).save(
-        path, quality=JPEG_QUALITY, subsampling=2, xmp=xmp_label(digital_source_type, tool)
-    )
-
-
-def declared_type(facts: Mapping[str, Any]) -> str | None:
-    """The digital source type that a copy of this picture must go on declaring; None when it declares nothing.
-
-    A statement of another kind (generation parameters, a credential) becomes "trained algorithmic media".
-    """
-    stated = [r for r in declarations(facts) if r.details.get("strength") == "statement"]
-    types = [r.value for r in stated if r.value and declares_synthetic(r.value)]
-    return (types or [TRAINED_TYPE])[0] if stated else None
-
-
-def save_copy(pixels: Pixels, path: Path, digital_source_type: str | None, tool: str) -> None:
-    """Write a PNG; with a digital source type it declares that in XMP, so that no label is lost in a copy."""
-    info = PngInfo()
-    if digital_source_type:
-        info.add_itxt("XML:com.adobe.xmp", xmp_label(digital_source_type, tool).decode())
-    Image.fromarray(pixels).save(path, pnginfo=info)

@@ -2,13 +2,12 @@
 
 Clips are read frame by frame in the package's limited process and written as chat apps, sites and cameras would:
 MP4 with H.264 and AAC, no metadata. Recordings go through a codec and come back as lossless ALAC in MP4. What declared
-itself made or composited goes on declaring it in XMP: no label is lost through these tools.
+itself made or composited is known by then, and the copy is labelled again (lab.launder_copy).
 """
 
 from __future__ import annotations
 
 import io
-import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,7 +18,7 @@ import numpy as np
 
 from facevalue.errors import DecodeError, UsageError
 from facevalue.exhibit import Exhibit
-from facevalue.lab.forge import declared_type, xmp_label
+from facevalue.lab.labels import declared_type
 from facevalue.lab.launder import JOINED, Pixels, Step, broadcast, noise, scaled, screen_photo, screenshot_bars
 from facevalue.lab.sound_trips import RATE_HZ, Codec, Samples, trip
 from facevalue.media import ClipLimits, ClipReader, ReadPlan, open_clip
@@ -30,7 +29,6 @@ MOST_SECONDS = 600.0
 # Every frame, whatever the rate of the clip.
 _EVERY_FRAME = ReadPlan(look_hz=1000.0, burst_every_s=1.0, burst_frames=0, whole_up_to_s=MOST_SECONDS)
 _CLOCK = Fraction(1, 90_000)
-_XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")  # XMP Specification Part 3, section on ISO base media
 
 
 def coded(container: str, encoder: str, rate_hz: int, *bit_rates: int) -> SoundStep:
@@ -123,6 +121,11 @@ def launder_moving(exhibit: Exhibit, preset: str, seed: int) -> bytes:
     Clips longer than MOST_SECONDS and what passes LIMITS are refused. Raises UsageError for a preset that such an
     exhibit cannot take, DecodeError or LimitError when it does not decode.
     """
+    return after_trip(exhibit, preset, seed)[0]
+
+
+def after_trip(exhibit: Exhibit, preset: str, seed: int) -> tuple[bytes, str | None]:
+    """As launder_moving, and the digital source type that the exhibit's metadata declare, which the copy lacks."""
     rng = np.random.default_rng(seed)
     data, declared = b"", None
     for number, name in enumerate(preset.split(JOINED)):
@@ -130,7 +133,7 @@ def launder_moving(exhibit: Exhibit, preset: str, seed: int) -> bytes:
             data, facts = _trip(clip, name, rng)
         if number == 0:
             declared = declared_type(facts)
-    return data + (_xmp_box(declared, f"facevalue lab: {preset}") if declared else b"")
+    return data, declared
 
 
 def _trip(clip: ClipReader, name: str, rng: np.random.Generator) -> tuple[bytes, Mapping[str, Any]]:
@@ -224,11 +227,6 @@ def _sized(pixels: Pixels, width: int, height: int) -> Pixels:
     import cv2
 
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _xmp_box(digital_source_type: str, tool: str) -> bytes:
-    body = _XMP_UUID + xmp_label(digital_source_type, tool)
-    return struct.pack(">I4s", 8 + len(body), b"uuid") + body
 
 
 def _int16(values: np.ndarray[Any, np.dtype[np.float64]]) -> Samples:

@@ -5,7 +5,7 @@ The luma plane is marked as it is stored, so that nothing is converted. A rotati
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,31 +24,78 @@ _CODEC, _CRF, _PRESET = "libx264", "16", "medium"
 _PLAIN = {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12"}
 
 Plane = npt.NDArray[np.uint8]
+Change = Callable[[list[Plane]], list[Plane]]
 
 
 def mark_clip(exhibit: Exhibit, out: Path, payload: Payload) -> MarkedFile:
     """Write a marked copy. Raises UsageError for clips of more than 8 bits, or without a picture track."""
     notes = ["the picture was encoded anew as H.264; the sound was copied as it is"]
+    marker = FrameMarker(payload)
+    frames = rewrite_clip(
+        exhibit, out, CLIPS[exhibit.media_type], lambda planes: [marker(planes[0]), *planes[1:]], notes
+    )
+    return MarkedFile(out, exhibit.media_type, PICTURE_ALGORITHM, payload, marker.psnr_db, frames, tuple(notes))
+
+
+def rewrite_clip(
+    exhibit: Exhibit,
+    out: Path,
+    container: str,
+    change: Change,
+    notes: list[str],
+    texts: Mapping[str, str] | None = None,
+) -> int:
+    """Write a copy with every frame changed, encoded anew as H.264, and the sound as it is; returns how many frames.
+
+    change: from a frame's planes as they are stored, upright, luma first, uint8 (h, w) each, to planes of the same
+    sizes. notes: sentences on what the copy lacks are added. texts: text fields of the container, beside the source's
+    own. Raises UsageError for clips of more than 8 bits, or without a picture track.
+    """
     with exhibit.open_binary() as stream, av.open(stream, "r", metadata_errors="replace") as source:
         if not source.streams.video:
             raise UsageError("the file has no picture track; its sound alone is not marked in this container")
-        with av.open(str(out), "w", format=CLIPS[exhibit.media_type]) as target:
-            work = _Clip(source, target, payload, notes)
+        with av.open(str(out), "w", format=container) as target:
+            work = _Clip(source, target, change, notes)
+            target.metadata.update(texts or {})
             work.run()
     if not work.frames:
         raise UsageError("no frame of the clip could be decoded")
-    return MarkedFile(out, exhibit.media_type, PICTURE_ALGORITHM, payload, work.psnr_db, work.frames, tuple(notes))
+    return work.frames
+
+
+class FrameMarker:
+    """Hides one payload in the luma of a clip's frames, in order: `marker(luma)`, uint8 (h, w), gives the marked one.
+
+    Raises UsageError for frames too small to hold a mark.
+    """
+
+    def __init__(self, payload: Payload) -> None:
+        self._embed = video.Embedder(payload)
+        self._error, self._values = 0.0, 0
+
+    def __call__(self, luma: Plane) -> Plane:
+        """The luma with the mark in it."""
+        if min(luma.shape) < picture.MIN_MARK_PX:
+            raise UsageError(f"a clip needs {picture.MIN_MARK_PX} pixels on its shorter side to be marked")
+        marked = self._embed(np.repeat(luma[:, :, None], 3, axis=2))[:, :, 0]
+        self._error += float(((marked.astype(np.float32) - luma) ** 2).sum(dtype=np.float64))
+        self._values += luma.size
+        return marked
+
+    @property
+    def psnr_db(self) -> float:
+        """Of the luma over all frames, before compression."""
+        return float(10 * np.log10(255.0**2 * self._values / self._error)) if self._error else 99.0
 
 
 class _Clip:
     """One clip on its way from container to container."""
 
-    def __init__(self, source: Any, target: Any, payload: Payload, notes: list[str]) -> None:
+    def __init__(self, source: Any, target: Any, change: Change, notes: list[str]) -> None:
         self._source, self._target = source, target
         self._pictures = source.streams.video[0]
-        self._embed = video.Embedder(payload)
+        self._change = change
         self._encoder: Any = None
-        self._error, self._values = 0.0, 0
         self.frames = 0
         target.metadata.update({str(k): str(v) for k, v in source.metadata.items()})
         self._copied = {s.index: target.add_stream_from_template(s) for s in source.streams.audio}
@@ -56,11 +103,6 @@ class _Clip:
         if left:
             notes.append(f"{left} further track(s), neither sound nor the first picture track, were left out")
         self._notes = notes
-
-    @property
-    def psnr_db(self) -> float:
-        """Of the luma over all frames, before compression."""
-        return float(10 * np.log10(255.0**2 * self._values / self._error)) if self._error else 99.0
 
     def run(self) -> None:
         """Every packet once, in the file's order. Sound waits until the encoder stands, which opens the container."""
@@ -86,13 +128,9 @@ class _Clip:
 
     def _picture(self, frame: Any) -> None:
         turns = _quarter_turns(frame)
-        planes = list(_planes(frame, turns))
-        luma = planes[0]
-        marked = self._embed(np.repeat(luma[:, :, None], 3, axis=2))[:, :, 0]
-        self._error += float(((marked.astype(np.float32) - luma) ** 2).sum(dtype=np.float64))
-        self._values += luma.size
+        planes = self._change(list(_planes(frame, turns)))
         self.frames += 1
-        made = _frame([marked, *planes[1:]], _written_format(frame, turns))
+        made = _frame(planes, _written_format(frame, turns))
         made.pts, made.time_base = frame.pts, frame.time_base
         for name in ("color_range", "colorspace"):
             setattr(made, name, getattr(frame, name))
@@ -136,8 +174,6 @@ def _named(frame: Any) -> str:
 
 def _planes(frame: Any, turns: int) -> Iterator[Plane]:
     """Luma and chroma as stored, turned upright."""
-    if min(frame.height, frame.width) < picture.MIN_MARK_PX:
-        raise UsageError(f"a clip needs {picture.MIN_MARK_PX} pixels on its shorter side to be marked")
     name = _written_format(frame, turns)
     if name != str(frame.format.name).replace("yuvj", "yuv"):
         frame = frame.reformat(format=name)

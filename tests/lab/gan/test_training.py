@@ -127,12 +127,14 @@ def test_processes_share_a_batch_without_gaps() -> None:
 # Going on
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_run(run: Path, longer: Longer, tmp_path: Path) -> None:
     assert same(longer(tmp_path / "again"), checkpoint.found(run)[-1])
     assert curve(tmp_path / "again") == curve(run)
     assert not same(longer(tmp_path / "other", seed=4), checkpoint.found(run)[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 1, 3])
 def test_a_run_resumes_from_any_checkpoint_bit_by_bit(at: int, run: Path, longer: Longer, tmp_path: Path) -> None:
     out = tmp_path / "run"

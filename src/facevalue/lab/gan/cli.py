@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facevalue.errors import MissingExtraError, UsageError
+from facevalue.lab.signer_option import As, signer_named
 
 if TYPE_CHECKING:
-    from facevalue.lab.gan.credential import Signer
     from facevalue.lab.gan.progress import Clock
     from facevalue.lab.gan.recipe import Recipe
 
@@ -92,10 +92,9 @@ def sample(
     out: Annotated[Path, typer.Option(help="Folder for the pictures, their grid and manifest.jsonl.")],
     count: Annotated[int, typer.Option("-n", "--count", help="How many.")] = 64,
     seed: Annotated[int, typer.Option(help="The same seed gives the same pictures.")] = 0,
-    key: Annotated[Path | None, typer.Option(help="A private key (PEM): every picture gets a C2PA credential.")] = None,
-    chain: Annotated[Path | None, typer.Option(help="The key's certificate chain (PEM), the signer's first.")] = None,
+    signer: As = None,
 ) -> None:
-    """Draw pictures, always labelled: visible mark, IPTC digitalSourceType, manifest; and C2PA when there is a key."""
+    """Draw pictures, always labelled: visible mark, watermark, IPTC digitalSourceType, credential, manifest."""
     _need_torch("lab gan sample")
     from facevalue.lab.gan.sample import sample as draw
 
@@ -103,8 +102,8 @@ def sample(
         raise UsageError(f"-n must lie between 1 and {MOST_SAMPLES:,}, not {count}")
     if seed < 0:
         raise UsageError(f"--seed must not be negative, but is {seed}")
-    signer = _signer(key, chain)
-    for path in draw(_weights(run), out, count, seed, signer):
+    who = signer_named(signer)
+    for path in draw(_weights(run), out, count, seed, who):
         typer.echo(str(path))
 
 
@@ -176,16 +175,6 @@ def _weights(run: Path) -> Path:
     if run.is_file():
         return run
     raise UsageError(f"there is no run and no checkpoint {run}")
-
-
-def _signer(key: Path | None, chain: Path | None) -> Signer | None:
-    from facevalue.lab.gan.credential import Signer
-
-    if key is None or chain is None:
-        if key is not chain:
-            raise UsageError("--key and --chain go together")
-        return None
-    return Signer.read(key, chain)
 
 
 def _need_torch(command: str) -> None:

@@ -18,7 +18,7 @@ import torch
 
 from facevalue._version import __version__
 from facevalue.errors import FacevalueError, UsageError
-from facevalue.lab.gan import checkpoint, labels, loop
+from facevalue.lab.gan import checkpoint, loop
 from facevalue.lab.gan.distance import nearest, quality
 from facevalue.lab.gan.draws import looks
 from facevalue.lab.gan.features import SPACE, FeatureNet, Features
@@ -26,7 +26,7 @@ from facevalue.lab.gan.pictures import Pictures, open_packed, pack
 from facevalue.lab.gan.progress import Clock, Log, rounded
 from facevalue.lab.gan.ranks import Ranks, ranks
 from facevalue.lab.gan.recipe import Recipe
-from facevalue.lab.gan.sample import drawn
+from facevalue.lab.gan.sample import drawn, save_grid
 
 GRIDS, NEAREST = "grids", "nearest"
 GRID_PICTURES, NEAREST_PICTURES = 64, 8
@@ -232,7 +232,7 @@ class _Session:
         pixels = drawn(self.players.average, looks(LOOK_SEED, GRID_PICTURES, self.recipe.shape.latent))
         name = f"{GRIDS}/{images:09d}.jpg"
         (self.run / GRIDS).mkdir(exist_ok=True)
-        labels.save(labels.grid(pixels), self.run / name)
+        save_grid(pixels, self.run / name)
         assert self.log is not None
         self.log.write("grid", images, file=name)
 
@@ -246,7 +246,7 @@ class _Session:
         rows, _ = nearest(made[:NEAREST_PICTURES], real)
         beside = np.concatenate([pixels[:NEAREST_PICTURES], self.pictures.pixels[self._rows()[rows]]])
         (self.run / NEAREST).mkdir(exist_ok=True)
-        labels.save(labels.grid(beside, len(rows)), self.run / NEAREST / f"{images:09d}.jpg")
+        save_grid(beside, self.run / NEAREST / f"{images:09d}.jpg", len(rows))
 
     def _rows(self) -> np.ndarray[Any, np.dtype[np.int64]]:
         """The real pictures that distances are taken to: the same ones throughout the run."""

@@ -3,22 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from facevalue.lab.forge import MANIFEST
-from facevalue.lab.gan import checkpoint, labels
-from facevalue.lab.gan.credential import Signer
+from facevalue.lab.gan import checkpoint
 from facevalue.lab.gan.draws import looks
 from facevalue.lab.gan.networks import Generator
+from facevalue.lab.gan.sheet import grid
+from facevalue.lab.labels import MANIFEST, TRAINED_TYPE, Made, notes, write_picture
+from facevalue.signing.identity import Identity
 
 Pixels = npt.NDArray[np.uint8]
 BATCH = 64
 GRID = "grid.jpg"
+GRID_QUALITY = 88
 MOST_IN_GRID = 400
+TOOL = "facevalue lab: gan"
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A line of the manifest: what was drawn from which weights. number: which of the seed's latents.
+
+    content_sha256: of the file without its credential; the same weights and seed give the same one.
+    """
+
+    file: str
+    method: str
+    seed: int
+    number: int
+    run: str
+    images: int
+    weights_sha256: str
+    sha256: str
+    content_sha256: str
+
+
+def save_grid(pictures: Pixels, path: Path, columns: int = 0, seed: int = 0, who: Identity | None = None) -> None:
+    """Write pictures uint8 (N, S, S, 3) as one labelled sheet, .jpg."""
+    made = Made(TOOL, TRAINED_TYPE, parameters={"pictures": len(pictures)}, seed=seed)
+    write_picture(grid(pictures, columns), path, made, quality=GRID_QUALITY, who=who)
 
 
 @torch.no_grad()
@@ -30,11 +58,11 @@ def drawn(generator: Generator, latents: torch.Tensor) -> Pixels:
     return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).numpy())
 
 
-def sample(weights: Path, out: Path, count: int, seed: int, signer: Signer | None = None) -> Iterator[Path]:
+def sample(weights: Path, out: Path, count: int, seed: int, who: Identity | None = None) -> Iterator[Path]:
     """Write count labelled pictures, grid.jpg of the first MOST_IN_GRID, and manifest.jsonl into out/; yields paths.
 
-    The same weights and seed give the same pixels, and picture k does not depend on count. Raises ModelError for a
-    checkpoint that does not load.
+    The same weights and seed give the same pixels, and picture k does not depend on count. who: signs in place of the
+    lab's own identity. Raises ModelError for a checkpoint that does not load.
     """
     recipe, generator, images = checkpoint.load_average(weights)
     run, digest = weights.resolve().parent.parent.name, weights.stem.partition("-")[2]
@@ -45,13 +73,14 @@ def sample(weights: Path, out: Path, count: int, seed: int, signer: Signer | Non
         lines = []
         for offset, pixels in enumerate(drawn(generator, latents[start : start + BATCH])):
             number = start + offset
+            said = {"number": number, "run": run, "images": images, "weights_sha256": digest}
             path = out / f"gan-{seed}-{number:05d}.png"
-            written = labels.save(pixels, path, signer)
-            lines.append(labels.Drawn(path.name, "gan", seed, number, run, images, digest, written, signer is not None))
+            file = write_picture(pixels, path, Made(TOOL, TRAINED_TYPE, parameters=said, seed=seed), who=who)
+            lines.append(Drawn(path.name, "gan", seed, number, run, images, digest, file.sha256, file.content_sha256))
             if len(sheet) < MOST_IN_GRID:
                 sheet.append(pixels)
             yield path
-        labels.note(out, lines)
-    labels.save(labels.grid(np.stack(sheet)), out / GRID, signer)
+        notes(out, map(asdict, lines))
+    save_grid(np.stack(sheet), out / GRID, seed=seed, who=who)
     yield out / GRID
     yield out / MANIFEST
