@@ -127,7 +127,8 @@ def match_colour(source: Pixels, target: Pixels, mask: Alpha) -> Pixels:
     return np.asarray(cv2.cvtColor(np.clip(out, 0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB), np.uint8)
 
 
-def _shake_colour(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+def shake_colour(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """Another camera's colours: offset, contrast, saturation and hue moved a little; uint8 RGB (H, W, 3)."""
     out = pixels.astype(np.float32) + rng.uniform(-18, 18, 3).astype(np.float32)
     out = (out - 128) * rng.uniform(0.88, 1.12) + 128 + rng.uniform(-12, 12)
     out = np.clip(out, 0, 255).astype(np.uint8)
@@ -137,7 +138,7 @@ def _shake_colour(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     return np.asarray(cv2.cvtColor(np.clip(hsv, 0, 255).astype(np.uint8), cv2.COLOR_HSV2RGB), np.uint8)
 
 
-def _shake_frequency(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+def shake_frequency(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     """The source's own resolution: softer (a generator of 64-256 px), sharper, or through its own JPEG."""
     choice = rng.random()
     height, width = pixels.shape[:2]
@@ -192,9 +193,9 @@ def self_blend(face: RealFace, rng: np.random.Generator, regions: list[str] | No
     changed, kept = face.pixels, face.pixels
     # Either side may be the changed one: a swap can be softer or crisper than what surrounds it.
     if rng.random() < 0.65:
-        changed = _shake_frequency(_shake_colour(changed, rng), rng)
+        changed = shake_frequency(shake_colour(changed, rng), rng)
     else:
-        kept = _shake_frequency(_shake_colour(kept, rng), rng)
+        kept = shake_frequency(shake_colour(kept, rng), rng)
     changed = np.asarray(
         cv2.warpAffine(changed, turn, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101),
         np.uint8,
@@ -231,6 +232,6 @@ def composite(base: RealFace, source: RealFace, rng: np.random.Generator, region
     if not poisson and rng.random() < 0.9:
         moved = match_colour(np.asarray(moved, np.uint8), base.pixels, mask)
     if rng.random() < 0.4:
-        moved = _shake_frequency(np.asarray(moved, np.uint8), rng)
+        moved = shake_frequency(np.asarray(moved, np.uint8), rng)
     pixels, mask = _join(base.pixels, np.asarray(moved, np.uint8), mask, poisson)
     return Blend(pixels, mask, "composite", {"regions": regions, "poisson": poisson})
