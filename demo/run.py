@@ -5,7 +5,7 @@
 The photographs ship inside scikit-image and scikit-learn, so nothing is downloaded. Three kinds of files are made:
 
     real/     photographs as they are, saved as JPEG without metadata
-    forged/   the portrait with a blended face, as `facevalue lab forge` writes it: labelled three ways
+    forged/   the portrait with a blended face, as `facevalue lab forge` writes it, with all of its labels
     copies/   what is left after a trip: re-encoded, so that the declaration is gone and only the pixels can speak
 """
 

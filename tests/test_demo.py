@@ -20,11 +20,11 @@ def test_demo_leaves_a_report_and_labelled_forgeries(tmp_path: Path) -> None:
     facevalue = Path(sys.executable).with_name("facevalue")
     if not facevalue.exists():
         pytest.skip("the facevalue command is not installed beside this Python")
-    out = tmp_path / "demo"
+    out, home = tmp_path / "demo", tmp_path / "home"
     done = subprocess.run(
         [sys.executable, ROOT / "demo" / "run.py", out],
         cwd=tmp_path,
-        env=os.environ | {"FACEVALUE_OFFLINE": "1"},
+        env=os.environ | {"FACEVALUE_OFFLINE": "1", "FACEVALUE_HOME": str(home)},
         capture_output=True,
         text=True,
         timeout=900,

@@ -48,7 +48,8 @@ def _help(*command: str) -> str:
 @pytest.mark.parametrize("command", sorted(_commands()), ids=" ".join)
 def test_every_documented_command_exists(command: tuple[str, ...]) -> None:
     groups = {"identity", "models", "registry", "trust", "lab", "bench"}
-    deeper = {("registry", "key"), ("registry", "log"), ("lab", "gan")}
+    rooms = {("lab", room) for room in ("consent", "corpus", "duel", "gan", "vocoder", "zoo")}
+    deeper = {("registry", "key"), ("registry", "log"), *rooms}
     depth = 3 if command[:2] in deeper else 2 if command[0] in groups else 1
     text = _help(*(word for word in command[:depth] if not word.startswith("-")))
     for option in (word for word in command if word.startswith("--")):

@@ -147,6 +147,7 @@ def test_a_revoiced_clip_speaks_when_the_clip_spoke(real: list[Talker]) -> None:
     assert not np.allclose(own.pairs[0].speech, other.pairs[0].speech)
 
 
+@pytest.mark.slow
 def test_sources_left_out_are_told_apart_and_written(
     real: list[Talker], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from facevalue.examiners.generated.tests import stand_in  # noqa: E402
 from facevalue.lab import calibrate_face_blend, facebank, train_face_blend, train_generated, train_residual  # noqa: E402
 from facevalue.lab import data as layout  # noqa: E402
 from facevalue.lab.efficientnet import BlendNet, load_imagenet  # noqa: E402
-from facevalue.lab.reconstruct import UPSAMPLERS, Autoencoder, reconstruct, train_zoo  # noqa: E402
+from facevalue.lab.reconstruct import UPSAMPLERS, ZOO, Autoencoder, reconstruct, train_zoo  # noqa: E402
 from facevalue.opinion.calibrate import LogisticCalibration  # noqa: E402
 from facevalue.opinion.metrics import auc  # noqa: E402
 
@@ -144,10 +144,11 @@ def test_reconstructions_keep_the_frame() -> None:
         assert out.dtype == np.uint8
 
 
+@pytest.mark.slow
 def test_the_zoo_is_kept_and_loaded(tmp_path: Path, portrait: np.ndarray) -> None:
     made = train_zoo([portrait], tmp_path, steps=3, report=lambda line: None)
     read = train_zoo([], tmp_path, report=lambda line: None)
-    assert len(made) == len(read) == len(UPSAMPLERS)
+    assert len(made) == len(read) == len(ZOO)
     for a, b in zip(made, read, strict=True):
         assert np.array_equal(reconstruct(a, portrait), reconstruct(b, portrait))
 

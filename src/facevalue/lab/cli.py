@@ -11,10 +11,22 @@ import typer
 
 from facevalue.errors import DecodeError, FacevalueError, MissingExtraError, UnreadableError, UsageError
 from facevalue.installed import package_file
+from facevalue.lab import cli_edits, cli_reenact, cli_swap, cli_zoo
+from facevalue.lab.corpus.cli import app as corpus
+from facevalue.lab.duel.cli import app as duel
 from facevalue.lab.gan.cli import app as gan
+from facevalue.lab.signer_option import As, signer_named
+from facevalue.lab.voices import cli as voices
 
 app = typer.Typer(no_args_is_help=True, help="Make labelled forgeries, send pictures on trips, train examiners.")
 app.add_typer(gan, name="gan")
+app.add_typer(corpus, name="corpus")
+app.add_typer(duel, name="duel")
+cli_edits.register(app)
+cli_reenact.register(app)
+cli_swap.register(app)
+voices.register(app, cli_swap.consent)
+app.add_typer(cli_zoo.app, name="zoo")
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".gif", ".bmp"}
 
 
@@ -37,14 +49,16 @@ def forge(
     method: Annotated[str, typer.Option(help="blend, composite, reconstruct or splice.")] = "blend",
     seed: Annotated[int, typer.Option(help="The same seed gives the same forgeries.")] = 0,
     donor: Annotated[list[Path] | None, typer.Option(help="composite: pictures that give facial regions.")] = None,
+    network: Annotated[str | None, typer.Option("--with", help="reconstruct: a trained member of the zoo.")] = None,
+    zoo: Annotated[Path | None, typer.Option(help="reconstruct: the zoo's folder, if not facevalue's own.")] = None,
+    signer: As = None,
 ) -> None:
-    """Forge pictures, always labelled: visible mark, IPTC digitalSourceType, manifest with exact masks."""
+    """Forge pictures, always labelled: visible mark, watermark, IPTC digitalSourceType, credential, exact masks."""
     from facevalue.lab.forge import forge as run
 
     count = 0
-    for line in run(
-        _pictures(pictures), out, method, seed, donor or (), report=lambda text: typer.echo(text, err=True)
-    ):
+    who = signer_named(signer)
+    for line in run(_pictures(pictures), out, method, seed, donor or (), _say, who, network, zoo):
         typer.echo(str(out / line.file))
         count += 1
     if not count:
@@ -59,14 +73,16 @@ def launder(
         str, typer.Option(help="The trip, or several in turn: whatsapp+screenshot; 'list' prints the names.")
     ] = "whatsapp",
     seed: Annotated[int, typer.Option(help="The same seed gives the same copies.")] = 0,
+    signer: As = None,
 ) -> None:
     """Send exhibits on a trip: chat apps, screenshots, television, a filmed screen, a phone line, prints, codecs.
 
-    Metadata do not survive, so the declaration of what says it was made or composited is written again.
+    Labels do not survive, so the copy of what says that it was made or composited is labelled again.
     """
     import zlib
 
     from facevalue.lab.launder import JOINED, PRESETS
+    from facevalue.lab.launder_copy import launder_copy
 
     if preset == "list":
         typer.echo("\n".join(PRESETS))
@@ -74,10 +90,10 @@ def launder(
     if unknown := [name for name in preset.split(JOINED) if name not in PRESETS]:
         raise UsageError(f"unknown preset '{unknown[0]}'; one of: {', '.join(PRESETS)}")
     out.mkdir(parents=True, exist_ok=True)
-    count = 0
+    who, count = signer_named(signer), 0
     for path in _pictures(exhibits, PICTURE_SUFFIXES | MOVING_SUFFIXES):
         try:
-            target = _laundered(path, out, preset, seed ^ zlib.crc32(path.name.encode()))
+            target = launder_copy(path, out, preset, seed ^ zlib.crc32(path.name.encode()), who)
         except (DecodeError, UnreadableError) as error:
             _say(f"{path.name}: {error}")
             continue
@@ -85,26 +101,6 @@ def launder(
         count += 1
     if not count:
         raise UsageError("nothing was laundered")
-
-
-def _laundered(path: Path, out: Path, preset: str, seed: int) -> Path:
-    """The copy of one exhibit: PNG for a picture, MP4 for a clip or a recording."""
-    from facevalue.exhibit import Exhibit, is_clip_type
-    from facevalue.lab.forge import declared_type, read_media, save_copy
-    from facevalue.lab.launder import launder as launder_picture
-
-    exhibit = Exhibit.open(path)
-    if is_clip_type(exhibit.media_type):
-        from facevalue.lab.launder_moving import launder_moving
-
-        target = out / f"{path.stem}-{preset}{'.m4a' if exhibit.media_type.startswith('audio/') else '.mp4'}"
-        target.write_bytes(launder_moving(exhibit, preset, seed))
-        return target
-    media, _ = read_media(path)
-    target = out / f"{path.stem}-{preset}.png"
-    copy = launder_picture(media.picture.pixels, preset, seed)
-    save_copy(copy, target, declared_type(media.facts), f"facevalue lab: {preset}")
-    return target
 
 
 def _say(line: str) -> None:
