@@ -171,7 +171,10 @@ def test_launder_is_seeded(photo: Path, tmp_path: Path) -> None:
     assert data[0] == data[1] != data[2]
 
 
-@pytest.mark.parametrize("preset", ["whatsapp", "crop", "screenshot"])
+@pytest.mark.parametrize(
+    "preset",
+    [pytest.param("whatsapp", marks=pytest.mark.slow), pytest.param("crop", marks=pytest.mark.slow), "screenshot"],
+)
 def test_a_forgery_keeps_its_declaration_through_our_own_tools(preset: str, photo: Path, tmp_path: Path) -> None:
     forged = run("forge", photo, "--out", tmp_path / "forged").stdout.strip()
     copy = run("launder", forged, "--out", tmp_path / "copies", "--preset", preset).stdout.strip()
