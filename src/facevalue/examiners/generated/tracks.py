@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,7 @@ from facevalue.finding import Region
 from facevalue.footage import Footage
 from facevalue.media.clip import Frame
 from facevalue.opinion.over_time import TrackModel
+from facevalue.sessions import usable_threads
 
 TRACKS_FILE = "tracks.json"
 FOLDER = Path(__file__).parent
@@ -69,14 +71,19 @@ def main_tracks(footage: Footage) -> list[Track]:
 def read_moments(footage: Footage, read: ReadView, residual: Residual, combine: Combiner) -> list[Moment]:
     """Up to MOMENTS moments, those that showed anything, in order of time.
 
-    read: heads' logits of one CLIP input. residual: the residual network's logit of one window.
+    read: heads' logits of one CLIP input. residual: the residual network's logit of one window. Both are called from
+    several threads at a time: views side by side take less time than one after the other on all cores.
     """
-    stills = _spread(footage.stills, MOMENTS)
-    portraits = {t.number: _portraits(t, read, combine) for t in main_tracks(footage)}
+    stills, tracks = _spread(footage.stills, MOMENTS), main_tracks(footage)
+    with ThreadPoolExecutor(usable_threads() or 1) as pool:
+        of_stills = pool.map(lambda turn: _photo(stills[turn], turn, read, residual, combine), range(len(stills)))
+        of_tracks = pool.map(lambda track: _portraits(track, read, combine), tracks)
+        portraits = {t.number: rows for t, rows in zip(tracks, of_tracks, strict=True)}
+        photos = list(of_stills)
     times = [s.time_s for s in stills] or [t for t, _ in next(iter(portraits.values()), [])]
     out = []
     for i, time_s in enumerate(times):
-        photo = _photo(stills[i], i, read, residual, combine) if stills else None
+        photo = photos[i] if stills else None
         faces = {number: rows[i % len(rows)][1] for number, rows in portraits.items() if rows}
         if photo is not None or faces:
             out.append(Moment(time_s, photo, faces))
