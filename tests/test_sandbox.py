@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facevalue.sandbox import limits
@@ -29,6 +29,7 @@ class Trickle(io.RawIOBase):
         return min(7, len(data))
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.dictionaries(st.text(), VALUES), st.binary(max_size=60)), max_size=4))
 def test_frames_arrive_as_they_were_sent(sent: list[tuple[dict, bytes]]) -> None:
     stream = Trickle()

@@ -261,6 +261,7 @@ def test_leaving_early_leaves_no_process_behind() -> None:
     assert not Path(f"/proc/{pid}").exists()
 
 
+@pytest.mark.slow
 @needs_proc
 def test_a_slow_reader_holds_the_worker_back() -> None:
     with open_clip(Exhibit.open(make_clip.clip(seconds=20.0, size=(640, 480))), ClipLimits(), EVERY) as clip:

@@ -235,6 +235,7 @@ def test_endless_regions_cost_nothing() -> None:
     assert len(render_html(exam, cards={})) < MAX_REPORT_BYTES
 
 
+@pytest.mark.slow
 def test_report_of_two_hours_stays_small() -> None:
     rng = np.random.default_rng(1)
 
