@@ -70,6 +70,7 @@ def test_quiet_prints_the_verdict_line_alone(run: Run) -> None:
 def test_json_of_one_file_is_an_object_that_validates(run: Run) -> None:
     record = json.loads(run("a.jpg", "--json").stdout)
     pytest.importorskip("jsonschema").validate(record, load_schema())
+    assert record["exhibit"]["name"] == "a.jpg"
 
 
 def test_json_of_several_is_an_array_in_the_order_given(run: Run) -> None:

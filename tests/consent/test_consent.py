@@ -214,8 +214,7 @@ def test_a_voice_needs_no_face() -> None:
 
 def test_every_purpose_can_be_given() -> None:
     made = record(purposes=list(PURPOSES))
-    for purpose in PURPOSES:
-        made.admit(purpose, face(1), now=NOW)
+    assert all(made.admit(purpose, face(1), now=NOW) == pytest.approx(1.0) for purpose in PURPOSES)
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:
